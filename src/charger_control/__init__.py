@@ -1,0 +1,1 @@
+"""The open charging controller for ROS 2. See docs/architecture.md for the map."""

@@ -1,0 +1,1 @@
+"""REST and WebSocket: the graph as web clients know it."""

@@ -1,0 +1,1 @@
+"""The `charger` command, one file per subcommand."""

@@ -1,0 +1,5 @@
+"""ISO 61851: duty cycle, control-pilot states, what is signaled, and the faults of the pilot."""
+
+from charger_control.core.iso61851.types import ControlPilot, PilotReading
+
+__all__ = ['ControlPilot', 'PilotReading']

@@ -1,0 +1,54 @@
+"""What the control pilot's board says, and what the block publishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from charger_control.core.limits import NAN
+
+
+@dataclass(frozen=True, slots=True)
+class PilotReading:
+    """One answer of a CurrentPilot board.
+
+    Attributes:
+        letter: A B C D E F, or S for start-up or unknown, R for a failed diode check.
+        signaled_amperage: A per phase that the board offers now, 0 for none.
+        cable_amperage: A, rating of the cable; NaN: tethered, or the board does not know.
+        contactor_closed: what the board says of its contactor; None: it does not know.
+        temperature: degrees Celsius; NaN: no sensor.
+        error: '' or what the board reports as wrong, in words.
+        error_cause: '' or one of EvDisconnect, EvNotStopping, SignalledAmperageExceeded,
+            CpShortCircuit, CpDiodeShortCircuit, VentilationNotAvailable, BoardFault.
+        unsafe: the board is not what was configured (wrong unit, power-on current, firmware):
+            it must not be given an offer.
+    """
+
+    letter: str
+    signaled_amperage: float
+    cable_amperage: float = NAN
+    contactor_closed: bool | None = None
+    temperature: float = NAN
+    error: str = ''
+    error_cause: str = ''
+    unsafe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPilot:
+    """What the iso61851 block publishes; fields as in ControlPilot.msg. ``None``: unknown."""
+
+    vehicle_status: str
+    charge_controller_status: str
+    signaled_amperage: float
+    duty_cycle: float = NAN
+    cp_high: float = NAN
+    cp_low: float = NAN
+    cable_amperage: float = NAN
+    temperature: float = NAN
+    contactor_commanded: bool | None = None
+    contactor_feedback: bool | None = None
+    fault: str = ''
+    recent_error_cause: str = ''
+    age: float = 0.0
+    error: str = ''

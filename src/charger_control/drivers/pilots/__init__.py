@@ -1,0 +1,1 @@
+"""Control-pilot boards, one file per protocol family."""

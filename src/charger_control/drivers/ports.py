@@ -1,0 +1,87 @@
+"""The small interfaces between nodes and devices. A driver implements one; a node is given one.
+
+A driver owns a thread (its own, or that of the serial line it shares) and never blocks its caller:
+``latest`` returns at once what the thread has read. Times are seconds on the clock that the driver
+was given (CLOCK_BOOTTIME by default).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.iso61851 import PilotReading
+
+T_co = TypeVar('T_co', covariant=True)
+Clock = Callable[[], float]
+"""Seconds on a clock that only moves forward."""
+
+
+class DeviceError(Exception):
+    """A device or its line does not do what it should; the text names port, device and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Generic[T_co]):
+    """What a device answered last, and how it does.
+
+    Attributes:
+        value: the last good answer, None before the first.
+        at: s, the driver's clock when that answer arrived; 0 before the first.
+        error: '' while the device answers, else what is wrong, in words.
+        counters: rising counts since start: 'answers', 'timeouts', 'crc_errors', 'exceptions',
+            'wrong_answers', 'reconnects', ...; for diagnostics.
+        identity: what the device said of itself: 'model', 'serial_number', 'firmware', ...
+    """
+
+    value: T_co | None
+    at: float = 0.0
+    error: str = ''
+    counters: Mapping[str, int] = field(default_factory=dict)
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+
+class Meter(Protocol):
+    """A meter that is read on its own thread."""
+
+    timeout: float
+    """s without an answer after which the reading is no longer published."""
+
+    def start(self) -> None:
+        """Starts reading. Returns at once; what cannot be opened is an error of the sample."""
+
+    def latest(self) -> Sample[MeterReading]:
+        """The last sample; never blocks."""
+
+    def close(self) -> None:
+        """Ends the thread and frees the port. Idempotent; returns within 2 s."""
+
+
+class CurrentPilot(Protocol):
+    """A board that owns duty cycle, diode check and contactor and is told an amperage.
+
+    The dead-man is here: if ``offer`` was not called for ``dead_man`` s (1 s), the driver's thread
+    writes "no offer" to the board by itself.
+    """
+
+    timeout: float
+    """s without an answer after which the reading is no longer published."""
+    step: float
+    """A, the least change the board can signal (0.01, 0.06, 1.0)."""
+
+    def start(self) -> None:
+        """Starts polling. At each (re)connect the board's identity, units and power-on current are
+        checked before anything is offered; what is wrong is an error of the sample."""
+
+    def offer(self, amperage: float | None) -> None:
+        """Sets the offer in A per phase, None for no offer. Returns at once; a lower offer goes
+        before everything else on the line. Repeating the same value feeds the dead-man."""
+
+    def latest(self) -> Sample[PilotReading]:
+        """The last answer of the board; never blocks."""
+
+    def close(self) -> None:
+        """Writes "no offer" if the board can be reached, ends the thread, frees the port.
+        Idempotent; returns within 2 s."""

@@ -1,0 +1,1 @@
+"""One node per block: parameters in, messages in, one step of the core, messages out."""

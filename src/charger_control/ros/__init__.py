@@ -1,0 +1,1 @@
+"""What all nodes share: topics and QoS, parameters, conversion, diagnostics, the runner."""

@@ -1,0 +1,1 @@
+"""The other side of the cable: vehicle, control-pilot line, contactor, mains, serial devices."""
