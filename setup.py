@@ -18,6 +18,7 @@ setup(
         (f'share/{NAME}', ['package.xml']),
         (f'share/{NAME}/launch', glob('launch/*.launch.py')),
         (f'share/{NAME}/config', glob('config/*.yaml')),
+        (f'share/{NAME}/config/scenarios', glob('config/scenarios/*.yaml')),
     ],
     install_requires=['setuptools'],
     zip_safe=False,

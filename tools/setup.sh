@@ -12,6 +12,8 @@ fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 say() { printf '[%s/%s] %s\n' "$1" "$STAGES" "$2"; }
 
 # -- what must be there ---------------------------------------------------------------------------
+# with env.sh sourced, python3 is that of .venv, which cannot make itself
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$PWD/$VENV/bin" | paste -sd: -)
 PYTHON=${PYTHON:-python3}
 command -v "$PYTHON" >/dev/null || fail "python3 is missing. Run: sudo apt-get install python3 python3-venv python3-dev"
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
@@ -113,7 +115,7 @@ stage_pip 3 python "$(stamp_of tools/requirements.txt tools/requirements-dev.txt
 # Links lead from install/ into src/, launch/ and config/, so only these need a build: the messages,
 # the packages' own files, and which launch and config files there are.
 built=$( { cat "$STAMPS/python" setup.py setup.cfg package.xml colcon_defaults.yaml; \
-           find interfaces -type f | LC_ALL=C sort | xargs cat; ls launch config; } | sha256sum | cut -d' ' -f1)
+           find interfaces -type f | LC_ALL=C sort | xargs cat; ls launch config config/scenarios; } | sha256sum | cut -d' ' -f1)
 if ! is_done built "$built" || [ ! -f install/setup.sh ]; then
   say 4 'colcon build: messages and nodes, under a minute the first time'
   if [ -z "$underlay" ]; then

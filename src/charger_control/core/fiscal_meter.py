@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
+from charger_control.core.heard import Heard
 from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
 
 
@@ -30,3 +32,122 @@ class MeterReading:
     serial_number: str = ''
     age: float = 0.0
     error: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class _Register:
+    """The last plausible register of one meter.
+
+    Attributes:
+        energy: kWh.
+        at: s, when it was read.
+        most: kWh, the most that it could have been then.
+    """
+
+    energy: float
+    at: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class FiscalMeterConfig:
+    """What a sample may be.
+
+    Attributes:
+        phase_currents: this meter must measure phase currents (it closes the loop).
+        timeout: s without an answer after which nothing is published any more.
+        max_amperage: A per phase beyond which a sample is absurd.
+        max_voltage: V beyond which a sample is absurd.
+        max_power: W, the most this charge point can carry; bounds how fast the register may rise.
+        register_slack: kWh that the register may be ahead of max_power (its resolution, delays).
+    """
+
+    phase_currents: bool = True
+    timeout: float = 1.0
+    max_amperage: float = 200.0
+    max_voltage: float = 500.0
+    max_power: float = 80_000.0
+    register_slack: float = 0.1
+
+
+class FiscalMeter:
+    """Believes or refuses what the device says, and keeps the register from running backwards."""
+
+    def __init__(self, config: FiscalMeterConfig) -> None:
+        self._config = config
+        self._registers: dict[str, _Register] = {}
+        self._good: Heard[MeterReading] | None = None
+        self._last_at = float('-inf')
+        self._said_error = False
+        self.refused = 0
+        self.refusal = ''
+
+    def step(self, now: float, sample: Heard[MeterReading] | None, error: str
+             ) -> MeterReading | None:
+        """One tick.
+
+        Args:
+            now: s.
+            sample: the device's last answer and when it came, None before the first.
+            error: what is wrong with the device, '' while it answers.
+
+        Returns:
+            What to publish, None for nothing: a reading while it is under ``timeout`` old, then
+            once with ``error``, then nothing.
+        """
+        if sample is not None and sample.at > self._last_at:
+            self._last_at = sample.at
+            self._take(sample)
+        good = self._good
+        if good is not None and good.silence(now) <= self._config.timeout:
+            self._said_error = False
+            return replace(good.value, age=good.silence(now))
+        if self._said_error:
+            return None
+        self._said_error = True
+        age = 0.0 if good is None else good.silence(now)
+        return MeterReading(age=age, error=error or self.refusal or 'no answer from the meter')
+
+    def _take(self, sample: Heard[MeterReading]) -> None:
+        reading = sample.value
+        why = self._absurd(reading)
+        if why:
+            self.refused += 1
+            self.refusal = why
+            return
+        energy = self._register(reading, sample.at)
+        self._good = Heard(replace(reading, energy_imported=energy), sample.at)
+
+    def _absurd(self, reading: MeterReading) -> str:
+        config = self._config
+        currents = [a for a in reading.amperage if not math.isnan(a)]
+        if config.phase_currents and math.isnan(reading.amperage[0]):
+            return 'amperage of L1 is not a number'
+        for name, values, limit in (('amperage', currents, config.max_amperage),
+                                    ('voltage', reading.voltage, config.max_voltage),
+                                    ('active_power', [reading.active_power], config.max_power * 2),
+                                    ('frequency', [reading.frequency], 1000.0)):
+            for value in values:
+                if math.isinf(value) or abs(value) > limit:
+                    return f'{name} {value:g} cannot be (at most {limit:g})'
+        return ''
+
+    def _register(self, reading: MeterReading, at: float) -> float:
+        """The register to publish: the device's, or the last plausible one of this meter."""
+        energy = reading.energy_imported
+        before = self._registers.get(reading.serial_number)
+        if math.isnan(energy):
+            return NAN if before is None else before.energy
+        most = math.inf
+        if before is not None:
+            most = before.most + self._config.max_power / 1000.0 * (at - before.at) / 3600.0
+        least = 0.0 if before is None else before.energy
+        if math.isinf(energy) or not least <= energy <= most:
+            self.refused += 1
+            self.refusal = (f'register {energy:g} kWh after {least:g} kWh: '
+                            + ('ran backwards' if energy < least else 'too fast'))
+            return NAN if before is None else least
+        # the slack is granted once: a register that is always a little too fast uses it up
+        most = min(most, energy + self._config.register_slack)
+        self._registers[reading.serial_number] = _Register(energy, at, most)
+        return energy

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from charger_control.core.heard import Heard
 
@@ -18,11 +18,13 @@ MAX_AMPERAGE = 80.0
 NOMINAL_VOLTAGE = 230.0
 """V, counted where the measured voltage cannot be trusted."""
 TRUSTED_VOLTAGE = (207.0, 253.0)
-"""V, 230 V +- 10 %: outside of it a measured voltage is not used for W -> A (architecture.md, What is commanded, 6)."""
+"""V, 230 V +- 10 %: outside of it a measured voltage is not used for W -> A (rule 6)."""
 PHASE_ACTIVE_AMPERAGE = 1.0
 """A, from here on a phase counts as used (domain.md 2.2, evcc)."""
 PHASE_SETTLE_TIME = 10.0
 """s of less than PHASE_ACTIVE_AMPERAGE before a phase counts as unused."""
+SILENCE = 5.0
+"""s after which a limit source counts as silent (architecture.md, When something is silent)."""
 FOREVER = 2.0**31 - 1.0
 """s, the longest duration a message can carry: "does not expire"."""
 
@@ -67,6 +69,11 @@ def in_force(heard: Heard[AmperageLimit], now: float) -> float:
     """The amperage that a heard limit means now: A per phase, NaN for no opinion."""
     limit = heard.value
     return limit.amperage if heard.silence(now) <= limit.valid_for else limit.lost_amperage
+
+
+def watched(limit: AmperageLimit) -> AmperageLimit:
+    """A limit whose source must go on speaking (hw): 0 A after SILENCE, whatever it says itself."""
+    return replace(limit, valid_for=min(limit.valid_for, SILENCE), lost_amperage=0.0)
 
 
 class PhasesInUse:

@@ -20,7 +20,25 @@ Clock = Callable[[], float]
 
 
 class DeviceError(Exception):
-    """A device or its line does not do what it should; the text names port, device and what to do."""
+    """A device or its line does not do what it should; the text names it and what to do."""
+
+
+class PortLostError(DeviceError):
+    """The port itself does not work any more: unplugged, replaced, blocked."""
+
+
+class AnswerError(DeviceError):
+    """One device did not answer, or not what was asked."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        """``kind``: the counter it belongs to, as in ``Sample.counters``."""
+        super().__init__(text)
+        self.kind = kind
+
+    @property
+    def may_come_late(self) -> bool:
+        """Whether the answer may still be under way."""
+        return self.kind not in ('exceptions', 'crc_errors')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +49,9 @@ class Sample(Generic[T_co]):
         value: the last good answer, None before the first.
         at: s, the driver's clock when that answer arrived; 0 before the first.
         error: '' while the device answers, else what is wrong, in words.
-        counters: rising counts since start: 'answers', 'timeouts', 'crc_errors', 'exceptions',
-            'wrong_answers', 'reconnects', ...; for diagnostics.
+        counters: rising counts since start, for diagnostics: 'answers'; of what went wrong
+            'timeouts', 'crc_errors', 'exceptions', 'wrong_ids', 'wrong_answers', 'garbage' (noise,
+            half frames), 'late_answers'; 'reconnects'; more as a driver needs.
         identity: what the device said of itself: 'model', 'serial_number', 'firmware', ...
     """
 
@@ -78,6 +97,10 @@ class CurrentPilot(Protocol):
     def offer(self, amperage: float | None) -> None:
         """Sets the offer in A per phase, None for no offer. Returns at once; a lower offer goes
         before everything else on the line. Repeating the same value feeds the dead-man."""
+
+    def open_contactor(self) -> None:
+        """Opens the contactor under load: the vehicle ignored "no offer". Returns at once; holds
+        for 1 s after the last call, then the board may close it again for an offer."""
 
     def latest(self) -> Sample[PilotReading]:
         """The last answer of the board; never blocks."""

@@ -33,7 +33,13 @@ from charger_interfaces.srv import (
     SetLimits,
 )
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    LivelinessPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+)
 
 LARGEST_TEAM = 512
 """Members whose requests may arrive in one burst; a fan-in reader keeps as many."""
@@ -54,7 +60,8 @@ def qos_of(kind: Kind) -> QoSProfile:
     durability = (DurabilityPolicy.TRANSIENT_LOCAL if kind is Kind.LATCHED
                   else DurabilityPolicy.VOLATILE)
     return QoSProfile(reliability=ReliabilityPolicy.RELIABLE, durability=durability,
-                      history=HistoryPolicy.KEEP_LAST, depth=depth)
+                      history=HistoryPolicy.KEEP_LAST, depth=depth,
+                      liveliness=LivelinessPolicy.AUTOMATIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +96,8 @@ METER = Topic('meter', MeterReading, Kind.STATE, ('fiscal_meter',),
 CONTROL_PILOT = Topic('control_pilot', ControlPilot, Kind.STATE, ('iso61851',),
                       ('cppwm_controller', 'hw_limit', 'session', 'bridge'),
                       'state of the control pilot and the contactor')
-LIMIT_HW = Topic('limits/hw', AmperageLimit, Kind.LATCHED, ('hw_limit',), ('cppwm_controller',),
-                 'what fuse, cable, phases and temperature allow')
+LIMIT_HW = Topic('limits/hw', AmperageLimit, Kind.LATCHED, ('hw_limit',),
+                 ('cppwm_controller', 'iso61851'), 'what fuse, cable, phases and temperature allow')
 LIMIT_SMART_CHARGING = Topic('limits/smart_charging', AmperageLimit, Kind.LATCHED,
                              ('smart_charging',), ('cppwm_controller',),
                              'what the OCPP profiles allow now')

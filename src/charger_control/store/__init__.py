@@ -1,1 +1,51 @@
-"""What survives a restart: SQLite behind its own thread."""
+"""Store: what outlives a restart. SQLite behind its own thread.
+
+Each block has a room of values by key, all of them JSON objects:
+
+=================  ====================  ==========================================================
+room               key                   value
+=================  ====================  ==========================================================
+``api``            ``limits``            ``core.api``'s values and the moment of the last write
+``iso61851``       ``fault/<name>``      a latched fault: ``reason``, ``time`` (unix s)
+``team``           ``term/<team>``       ``term`` and ``leader``, written before the term is used
+``smart_charging`` ``profile/<id>``      one charging profile
+``store``          ``clock``             the last note of the time, written by the store itself
+=================  ====================  ==========================================================
+
+Charging sessions have a table of their own.
+"""
+
+from charger_control.store.clock import boot_id, moment, synchronised
+from charger_control.store.errors import (
+    BusyError,
+    ClosedError,
+    CorruptError,
+    FullError,
+    NewerError,
+    ReadOnlyError,
+    StoreError,
+)
+from charger_control.store.operations import Delete, Operation, PutSession, put
+from charger_control.store.place import store_file
+from charger_control.store.reader import Reader
+from charger_control.store.store import Store
+
+__all__ = [
+    'BusyError',
+    'ClosedError',
+    'CorruptError',
+    'Delete',
+    'FullError',
+    'NewerError',
+    'Operation',
+    'PutSession',
+    'ReadOnlyError',
+    'Reader',
+    'Store',
+    'StoreError',
+    'boot_id',
+    'moment',
+    'put',
+    'store_file',
+    'synchronised',
+]

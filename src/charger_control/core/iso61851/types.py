@@ -41,6 +41,7 @@ class ControlPilot:
     vehicle_status: str
     charge_controller_status: str
     signaled_amperage: float
+    step: float = 0.01
     duty_cycle: float = NAN
     cp_high: float = NAN
     cp_low: float = NAN

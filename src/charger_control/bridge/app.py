@@ -1,0 +1,117 @@
+"""The Flask application: every request passes the gate, every error is JSON."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask, Response, request, send_from_directory
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
+from wsproto.utilities import RemoteProtocolError
+
+from charger_control.bridge import rest, ws
+from charger_control.bridge.errors import RequestError
+from charger_control.bridge.fanout import Fanout
+from charger_control.bridge.gate import IDENTITY, Gate
+from charger_control.bridge.rest import json_response
+from charger_control.bridge.state import State
+from charger_control.bridge.ws import Write
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+HEADERS = {
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Content-Security-Policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+                               "base-uri 'none'; form-action 'none'",
+}
+
+
+def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clients: int,
+               clock: Callable[[], float]) -> Flask:
+    """The application of one charger.
+
+    Args:
+        state: what to show.
+        fanout: who listens.
+        gate: who may.
+        write: applies a change of the limits.
+        max_clients: WebSocket clients at once.
+        clock: s, only moves forward.
+    """
+    app = Flask(__name__, static_folder='static')
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+
+    @app.before_request
+    def admit() -> Response | None:
+        environ = request.environ
+        environ[IDENTITY] = gate.admit(environ)
+        if request.path == ws.PATH:
+            # compression costs a multiple of what it saves on frames this small
+            environ.pop('HTTP_SEC_WEBSOCKET_EXTENSIONS', None)
+            if len(fanout.clients) >= max_clients:
+                raise RequestError(503, 'TooManyClients', f'{max_clients} clients are connected '
+                                   'already (parameter bridge.max_clients)',
+                                   headers={'Retry-After': '10'})
+        if request.method == 'OPTIONS' and request.url_rule is not None:
+            allowed = sorted(app.make_default_options_response().allow)
+            return json_response({'allow': allowed}, headers={'Allow': ', '.join(allowed)})
+        return None
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
+
+    app.register_blueprint(rest.make_blueprint(state, fanout, write))
+    ws.register(app, fanout, write, clock)
+
+    @app.get('/')
+    def index() -> Response:
+        return send_from_directory(HERE / 'static', 'index.html')
+
+    @app.get('/api/openapi.yaml')
+    def openapi() -> Response:
+        return send_from_directory(HERE, 'openapi.yaml', mimetype='application/yaml')
+
+    app.register_error_handler(RequestError, _refused)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(RemoteProtocolError, _bad_handshake)
+    app.register_error_handler(Exception, _defect)
+    return app
+
+
+def _error(error: RequestError) -> Response:
+    return json_response({'error': error.document()}, error.status, error.headers)
+
+
+def _refused(error: RequestError) -> Response:
+    return _error(error)
+
+
+def _http_error(error: HTTPException) -> Response:
+    headers = {name: value for name, value in error.get_headers() if name == 'Allow'}
+    if isinstance(error, WebsocketMismatch):
+        return _error(RequestError(426, 'UpgradeRequired', f'{ws.PATH} is a WebSocket, all else '
+                                   'is not', headers={'Upgrade': 'websocket'}))
+    if isinstance(error, RequestRedirect):
+        headers['Location'] = error.new_url
+    code = (error.name or 'Error').title().replace(' ', '')
+    detail = {404: f'there is no {request.path[:80]!r}; see /api/openapi.yaml',
+              405: f'{request.method[:20]} is not for this path'}.get(error.code or 500)
+    return _error(RequestError(error.code or 500, code, detail or error.description or code,
+                               headers=headers))
+
+
+def _bad_handshake(error: RemoteProtocolError) -> Response:
+    return _error(RequestError(400, 'BadHandshake', f'not a WebSocket handshake: {error}'))
+
+
+def _defect(error: Exception) -> Response:
+    log.error('%s %s', request.method, request.path, exc_info=error)
+    return _error(RequestError(500, 'Internal', 'the bridge has a defect; see its log'))

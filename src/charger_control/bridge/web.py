@@ -1,0 +1,155 @@
+"""The web side as a whole, without ROS: configuration in, a running server out."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from charger_control.bridge.app import create_app
+from charger_control.bridge.credentials import ENVIRONMENT, Credential, CredentialsError, load
+from charger_control.bridge.fanout import Fanout
+from charger_control.bridge.feed import Feed
+from charger_control.bridge.gate import Gate, is_loopback
+from charger_control.bridge.server import REST_CONNECTIONS, WebServer, listen
+from charger_control.bridge.state import State
+from charger_control.bridge.writer import Ask, LimitsWriter
+
+
+class WebConfigError(Exception):
+    """The web side cannot start as configured: one line with what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """How to serve.
+
+    Attributes:
+        host: name or address to bind.
+        port: 0 takes any free one.
+        auth: 'auto' (open on loopback unless there are credentials), 'required', 'none'.
+        credentials_file: '' takes the environment's.
+        max_clients: WebSocket clients at once.
+        max_rate: charging frames per s to each, at the most.
+        allowed_hosts, allowed_origins: further Host and Origin headers that are let in.
+    """
+
+    host: str = '127.0.0.1'
+    port: int = 8080
+    auth: str = 'auto'
+    credentials_file: str = ''
+    max_clients: int = 100
+    max_rate: float = 10.0
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+
+
+class Web:
+    """The server of one charger's state."""
+
+    def __init__(self, config: WebConfig, state: State, ask: Ask) -> None:
+        """Binds the address; nothing is served before ``start``.
+
+        Raises:
+            WebConfigError: the address cannot be bound, or would be open to others by accident.
+        """
+        self._config, self._state = config, state
+        sock = _bound(config)
+        try:
+            self.credentials = _credentials(config, sock.getsockname()[0])
+        except WebConfigError:
+            sock.close()
+            raise
+        self._gate = Gate(sock.getsockname()[0], self.credentials, state.clock,
+                          config.allowed_hosts, config.allowed_origins)
+        self._server = WebServer(sock, config.max_clients + REST_CONNECTIONS, self._make)
+        self.writer = LimitsWriter(ask, self._server.soon, state.clock)
+        self._fanout: Fanout | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is reached."""
+        host, port = self._server.address
+        if host in ('0.0.0.0', '::'):
+            host = socket.gethostname()
+        return f'http://[{host}]:{port}' if ':' in host else f'http://{host}:{port}'
+
+    @property
+    def port(self) -> int:
+        """The port that is bound."""
+        return self._server.address[1]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it serves, and its clients get their frames."""
+        return self._server.alive and (self._fanout is None or not self._fanout.writer.dead)
+
+    @property
+    def fanout(self) -> Fanout | None:
+        """The clients and their counters, once it serves; only to read."""
+        return self._fanout
+
+    def start(self) -> None:
+        """Returns when it serves; RuntimeError if it cannot."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Begins to end: clients get 1001. ``running`` tells when it has."""
+        self._server.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the web thread is there."""
+        return self._server.alive
+
+    def close(self) -> None:
+        """Ends, and waits for it."""
+        self._server.stop()
+        self._server.join()
+
+    def _make(self) -> tuple[Any, Any]:
+        fanout = Fanout(self._state, Feed(self._state, self._config.max_rate))
+        self._fanout = fanout
+        self._state.changed = lambda: self._server.soon(fanout.wake)
+
+        def farewell() -> None:
+            fanout.close()
+            self._gate.close()
+
+        app = create_app(self._state, fanout, self._gate, self.writer, self._config.max_clients,
+                         self._state.clock)
+        return app, farewell
+
+
+def _bound(config: WebConfig) -> socket.socket:
+    try:
+        return listen(config.host, config.port)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, 'strerror', '') or str(error)
+        where = f'{config.host}:{config.port}'
+        hint = {
+            'Address already in use': 'another program listens there: stop it '
+            f'(ss -ltnp sport = :{config.port}), or set the parameter bridge.port to another '
+            'port (0: any free one)',
+            'Permission denied': 'ports below 1024 need CAP_NET_BIND_SERVICE; take a higher one',
+        }.get(reason, 'set bridge.host to an address of this machine, e.g. '
+              '127.0.0.1')
+        raise WebConfigError(f'bridge: cannot listen on {where} ({reason}): '
+                             f'{hint}') from error
+
+
+def _credentials(config: WebConfig, address: str) -> dict[str, Credential]:
+    if config.auth == 'none':
+        return {}
+    try:
+        found = load(config.credentials_file)
+    except CredentialsError as error:
+        raise WebConfigError(f'bridge.credentials_file: {error}') from error
+    if not found and (config.auth == 'required' or not is_loopback(address)):
+        why = ('bridge.auth is required' if config.auth == 'required' else
+               f'bridge.host {config.host} is reached from other machines')
+        raise WebConfigError(
+            f'bridge: {why} and there are no credentials: make a file (python -m charger_control.'
+            f'bridge.credentials NAME) and name it in bridge.credentials_file, or set {ENVIRONMENT}'
+            "; to let everybody in the network set limits, say auth: 'none'")
+    return found

@@ -1,0 +1,86 @@
+"""``charger config``: what can be said of a configuration before anything is started."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.ros.parameters import ParameterError, check
+from charger_control.ros.params_file import load, values_of
+
+NODES = {
+    'fiscal_meter': 'nodes.fiscal_meter', 'grid_meter': 'nodes.fiscal_meter',
+    'hw_limit': 'nodes.hw_limit', 'smart_charging': 'nodes.smart_charging', 'api': 'nodes.api',
+    'cppwm_controller': 'nodes.cppwm_controller', 'iso61851': 'nodes.iso61851',
+    'team': 'nodes.team', 'vcse': 'nodes.vcse', 'session': 'nodes.session',
+    'bridge': 'bridge.node',
+}
+"""Node name -> module with its PARAMS and, where parameters must fit together, config_of."""
+OPTIONAL = frozenset({'grid_meter'})
+"""Nodes that run only where a file has a section for them."""
+
+
+def problems(paths: list[Path]) -> list[str]:
+    """Everything that is wrong with parameter files taken together, one line each."""
+    found = []
+    try:
+        patterns = [pattern for path in paths for pattern, _ in load(path)]
+    except ParameterError as error:
+        return [str(error)]
+    for pattern in patterns:
+        node = pattern.rsplit('/', 1)[-1]
+        if node not in NODES and node not in ('**', '*'):
+            found.append(f'{pattern}: there is no such node; there are {", ".join(NODES)}')
+    for node, module_name in NODES.items():
+        values = values_of(paths, node, _namespace_of(patterns, node))
+        if node in OPTIONAL and not values:
+            continue
+        module = import_module(f'charger_control.{module_name}')
+        try:
+            checked = check(module.PARAMS, _shared_removed(module.PARAMS, values), node)
+            config_of = getattr(module, 'config_of', None)
+            if config_of is not None:
+                config_of(checked)
+        except (ParameterError, ValueError) as error:
+            found.append(str(error))
+    return found
+
+
+def _namespace_of(patterns: list[str], node: str) -> str:
+    """A namespace under which the files' patterns mean this node."""
+    for pattern in patterns:
+        prefix, _, last = pattern.rpartition('/')
+        if last == node and '*' not in prefix:
+            return prefix
+    return 'charger'
+
+
+def _shared_removed(params: object, values: dict[str, object]) -> dict[str, object]:
+    """Without what is said to all nodes and this one does not have (state_dir)."""
+    known = {p.name for p in params}  # type: ignore[attr-defined]
+    return {k: v for k, v in values.items() if k in known or k != 'state_dir'}
+
+
+@click.group()
+def config() -> None:
+    """Check configuration files."""
+
+
+@config.command('check')
+@click.argument('files', nargs=-1, required=True, metavar='FILE...',
+                type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check_files(files: tuple[Path, ...]) -> None:
+    """Check parameter files, taken together, later ones over earlier ones.
+
+    Exit code 0: the graph would start with them; 2: it would not, and a line says why.
+    """
+    wrong = problems(list(files))
+    for line in wrong:
+        click.echo(line, err=True)
+    if wrong:
+        sys.exit(EXIT_CONFIG)
+    click.echo(f'{", ".join(str(f) for f in files)}: good')

@@ -1,0 +1,54 @@
+"""``charger``: the command. Each subcommand is a file of its own, imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    'up': 'start one charger: control graph, bridge and, with --sim, simulated devices',
+    'sim': 'simulated devices alone: meter and board on a serial line, with a vehicle',
+    'status': 'what the charger does now, as a live table',
+    'config': 'check configuration files',
+    'reset-fault': 'clear a latched fault, after a look at the hardware',
+    'session': 'charging sessions on record',
+    'team': 'load sharing: what-if for a team',
+    'guard': 'run one process of the graph and keep the pilot safe when it dies',
+}
+"""Subcommand and its one-line help; the module is cli/<name>.py, '-' as '_'."""
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand only when it is asked for: ``charger --help`` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace('-', '_')
+        command: click.Command = getattr(import_module(f'charger_control.cli.{name}'), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in --help, without importing anything."""
+        with formatter.section('Commands'):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={'help_option_names': ['-h', '--help'],
+                                              'max_content_width': 100})
+@click.version_option('0.1.0', prog_name='charger')
+def main() -> None:
+    """The open charging controller for ROS 2.
+
+    Exit codes: 0 done, 1 it did not work, 2 a wrong option or configuration.
+    """
+
+
+if __name__ == '__main__':
+    main(prog_name='charger')

@@ -1,0 +1,106 @@
+"""`charger sim`: the simulated charger (vehicle, board, meter) behind a pty, as a process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from charger_control.sim.actions import ACTIONS
+from charger_control.sim.charge_point import METER_UNIT, ChargePointParameters
+from charger_control.sim.control import ControlClient
+from charger_control.sim.ev_parameters import PRESETS, vehicle_of
+from charger_control.sim.process import run_process
+from charger_control.sim.scenario import Scenario, ScenarioError, read_scenario
+from charger_control.sim.sdm630 import MeterParameters
+from charger_control.sim.simulator import SimulatorOptions
+
+_PATH = click.Path(path_type=Path, dir_okay=False)
+
+
+def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    click.echo('Vehicles:\n  ' + '\n  '.join(PRESETS))
+    click.echo('\nActions of scenarios and of --send:')
+    for name, action in ACTIONS.items():
+        takes = ', '.join(action.takes)
+        click.echo(f'  {name}{f" ({takes})" if takes else ""}: {action.says}')
+    context.exit()
+
+
+@click.command()
+@click.option('--link', type=_PATH, help='Symlink under which the serial line appears.')
+@click.option('--scenario', type=_PATH, help='YAML file; default: a vehicle plugs in after 2 s.')
+@click.option('--vehicle', metavar='PRESET', help="Vehicle in place of the scenario's; see --list.")
+@click.option('--log', type=_PATH, help='Log of the board, JSON lines; appended to.')
+@click.option('--control', type=_PATH, help='Unix socket for --send and tests.')
+@click.option('--eeprom', type=_PATH, help="File that keeps the board's memory over restarts.")
+@click.option('--seed', type=int, default=0, show_default=True, help='Of noise and random faults.')
+@click.option('--baudrate', type=click.IntRange(0, 4_000_000), default=9600, show_default=True,
+              help='Speed of the line; 0: as fast as it goes, any speed accepted.')
+@click.option('--answer-delay', type=click.FloatRange(0.0, 10.0), default=0.02, show_default=True,
+              help='s that a device takes to begin its answer.')
+@click.option('--meter-unit', type=click.IntRange(1, 247), default=METER_UNIT, show_default=True,
+              help='Modbus unit of the meter; the board is 1 as delivered.')
+@click.option('--refresh', type=click.FloatRange(0.01, 3600.0), default=0.2, show_default=True,
+              help='s between new values in the meter.')
+@click.option('--api', default='', metavar='URL', help="The charger's web server, for put_limits.")
+@click.option('--send', metavar='STEP', help='Only send a step to a running one: its name, or '
+              '{do: silence, device: meter, for: 5}; `query` prints what is true.')
+@click.option('--list', is_flag=True, is_eager=True, expose_value=False, callback=_list,
+              help='Show the vehicles and the actions.')
+def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path | None,
+        control: Path | None, eeprom: Path | None, seed: int, baudrate: int, answer_delay: float,
+        meter_unit: int, refresh: float, api: str, send: str | None) -> None:
+    """Run a simulated charger: an SDM630 meter and an EVSE-DIN board on one serial line.
+
+    Prints one line when a driver may open the link; ends on SIGTERM or Ctrl-C.
+    Exit codes: 0 ended, 1 failed or refused, 2 wrong usage or scenario.
+    """
+    if send is not None:
+        _send(control, send)
+        return
+    if link is None:
+        raise click.UsageError('Missing option --link: the path where the serial line shall appear')
+    options = SimulatorOptions(
+        link=link, log=log, control=control, api=api,
+        charge_point=ChargePointParameters(
+            scenario=_scenario(scenario, vehicle), seed=seed, baudrate=baudrate,
+            answer_delay=answer_delay, meter_unit=meter_unit, eeprom=eeprom,
+            meter=MeterParameters(refresh=refresh)))
+    try:
+        run_process(options, click.echo)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _scenario(path: Path | None, vehicle: str | None) -> Scenario:
+    try:
+        scenario = read_scenario(path) if path else Scenario()
+        if vehicle is None:
+            return scenario
+        vehicle_of(vehicle)
+    except (ScenarioError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+    return dataclasses.replace(scenario, vehicle=vehicle)
+
+
+def _send(control: Path | None, step: str) -> None:
+    if control is None:
+        raise click.UsageError('--send needs --control, the socket of the running simulator')
+    try:
+        parsed: Any = yaml.safe_load(step)
+        request = dict(parsed) if isinstance(parsed, dict) else {'do': parsed}
+        with ControlClient(control) as client:
+            answer = client.do(request.pop('do', None), **request)
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise click.ClickException(f'{control}: {error}') from error
+    if 'truth' in answer:
+        json.dump(answer['truth'], sys.stdout, indent=2)
+        click.echo()

@@ -1,0 +1,112 @@
+"""``charger status``: what the charger does now."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from charger_control.cli.graph import listen, visitor
+from charger_control.core.cppwm_controller import Flags
+from charger_control.core.heard import Heard
+from charger_control.ros.interfaces import CHARGING, CONTROL_PILOT, DECISION, METER
+
+TOPICS = (CHARGING, DECISION, CONTROL_PILOT, METER)
+OLD = 3.0
+"""s after which a value is shown as old."""
+WORDS = {'A': 'no vehicle', 'B': 'vehicle connected', 'C': 'vehicle ready',
+         'D': 'wants ventilation', 'E': 'pilot shorted', 'F': 'board fault', 'S': 'unknown', 'R': 'diode fault'}
+
+
+@click.command()
+@click.option('--namespace', default='charger', show_default=True, help='ROS namespace.')
+@click.option('--json', 'as_json', is_flag=True, help='Print once as JSON and end.')
+@click.option('--timeout', default=10.0, show_default=True, help='s to wait for the first values.')
+def status(namespace: str, as_json: bool, timeout: float) -> None:
+    """What the charger does now, as a live table (Ctrl-C ends it).
+
+    Exit code 1 if no charger is heard in time.
+    """
+    heard: dict[str, Heard[Any]] = {}
+    with visitor(namespace) as (node, executor):
+        listen(node, TOPICS, heard)
+        deadline = time.monotonic() + timeout
+        while len(heard) < len(TOPICS) and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.05)
+        if not heard:
+            click.echo(f'no charger is heard in namespace /{namespace.strip("/")} within '
+                       f'{timeout:g} s. Is it running, in this ROS_DOMAIN_ID?', err=True)
+            sys.exit(1)
+        if as_json:
+            click.echo(json.dumps(document(heard), indent=2))
+            return
+        with Live(console=Console(), refresh_per_second=4) as live:
+            try:
+                while True:
+                    until = time.monotonic() + 0.25
+                    while time.monotonic() < until:
+                        executor.spin_once(timeout_sec=0.05)
+                    live.update(table(namespace, heard))
+            except KeyboardInterrupt:
+                return
+
+
+def document(heard: Mapping[str, Heard[Any]]) -> dict[str, Any]:
+    """All values by topic; NaN as null, with the age of each in s."""
+    now = time.monotonic()
+    return {name: {**_strict(dataclasses.asdict(h.value)), 'heardAgo': round(h.silence(now), 2)}
+            for name, h in sorted(heard.items())}
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _strict(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table(namespace: str, heard: Mapping[str, Heard[Any]]) -> Table:
+    """The live table."""
+    result = Table(title=f'charger /{namespace.strip("/")}', show_header=False, min_width=60)
+    result.add_column(style='bold')
+    result.add_column()
+    now = time.monotonic()
+    for name in (t.name for t in TOPICS):
+        entry = heard.get(name)
+        rows = _rows(name, entry.value) if entry is not None else [(name, 'not heard')]
+        style = None if entry is not None and entry.silence(now) < OLD else 'dim strike'
+        for label, text in rows:
+            result.add_row(label, text, style=style)
+    return result
+
+
+def _rows(name: str, value: Any) -> list[tuple[str, str]]:
+    if name == CONTROL_PILOT.name:
+        rows = [('state', f'{value.charge_controller_status}  '
+                          f'{WORDS.get(value.vehicle_status, "?")}')]
+        return rows + ([('fault', value.fault)] if value.fault else [])
+    if name == DECISION.name:
+        flags = '|'.join(f.name or '' for f in Flags(value.flags))
+        rows = [('limit', f'{value.effective_amperage_limit:.1f} A by {value.limit_source or "-"}'),
+                ('reason', value.reason)]
+        return rows + ([('flags', flags)] if flags else [])
+    if name == METER.name:
+        return [('meter', value.error or f'{value.serial_number or "?"}  '
+                                         f'{value.frequency:.2f} Hz')]
+    return [
+        ('amperes', f'commanded {value.commanded_amperage:.2f}  available '
+                    f'{value.available_amperage:.2f}  signaled {value.signaled_amperage:.2f}'),
+        ('phases', '  '.join(f'{a:.2f} A {v:.0f} V' for a, v in
+                             zip(value.amperage, value.voltage, strict=True))),
+        ('power', f'{value.last_active_power:.0f} W   register {value.energy_imported:.3f} kWh'),
+    ]

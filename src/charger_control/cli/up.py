@@ -1,0 +1,142 @@
+"""``charger up``: the supervisor. Starts control graph, bridge and simulated devices; keeps them.
+
+It has no ROS context of its own: nothing that the graph does can stop it from withdrawing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import click
+import yaml
+
+from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
+from charger_control.cli.places import runtime_dir, share
+from charger_control.drivers.registry import withdraw
+from charger_control.ros.parameters import ParameterError
+from charger_control.ros.params_file import values_of
+from charger_control.ros.shared_memory import remove_orphans
+
+BEAT_TIMEOUT = 0.8
+"""s without a beat of the control process until it is killed and the offer withdrawn: with the
+write itself well under the 2 s that an offer may stand."""
+BLOCKS = ('fiscal_meter', 'hw_limit', 'api', 'cppwm_controller', 'iso61851', 'team', 'vcse',
+          'session')
+DEFAULT_PORT = 8080
+WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'team', 'session')
+"""Nodes that keep something over restarts."""
+LINES = ('fiscal_meter', 'iso61851')
+"""Nodes whose device is the simulated line with --sim."""
+
+
+def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
+    """A function that writes "no offer" to the pilot's board; returns '' or what went wrong."""
+    values = values_of(files, 'iso61851', namespace)
+    device = {name.removeprefix('device.'): value for name, value in values.items()
+              if name.startswith('device.')}
+
+    def act() -> str:
+        try:
+            return withdraw(device)
+        except ValueError as error:
+            return str(error)
+
+    return act
+
+
+def ros_arguments(files: Sequence[Path], namespace: str, log_level: str) -> list[str]:
+    """The --ros-args of a child."""
+    arguments = ['--ros-args', '-r', f'__ns:=/{namespace.strip("/")}', '--log-level', log_level]
+    for path in files:
+        arguments += ['--params-file', str(path)]
+    return arguments
+
+
+def overrides_file(namespace: str, overrides: Mapping[str, Mapping[str, object]]) -> Path:
+    """What the command line sets, as a parameter file: -p cannot name a node in a namespace."""
+    path = runtime_dir(namespace) / 'overrides.yaml'
+    path.write_text(yaml.safe_dump({'/**': {node: {'ros__parameters': dict(values)}
+                                            for node, values in overrides.items() if values}}))
+    return path
+
+
+@click.command()
+@click.option('--config', 'configs', multiple=True, metavar='FILE',
+              type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help='Parameter file; may be repeated, later ones win. Default: config/charger.yaml '
+                   'of the package.')
+@click.option('--sim', is_flag=True, help='Run against simulated devices on a serial line '
+              '(adds config/sim.yaml).')
+@click.option('--scenario', metavar='FILE', type=click.Path(exists=True, dir_okay=False,
+                                                            path_type=Path),
+              help='What happens to the simulated charger (with --sim).')
+@click.option('--vehicle', metavar='NAME', help='Simulated vehicle (with --sim).')
+@click.option('--namespace', default='charger', show_default=True, help='ROS namespace.')
+@click.option('--port', type=click.IntRange(0, 65535),
+              help='Port of the web bridge; 0: any that is free. Default: bridge.port.')
+@click.option('--state-dir', type=click.Path(file_okay=False, path_type=Path),
+              help='Where limits and sessions are kept. Default: '
+                   '~/.local/state/charger_control/<namespace>.')
+@click.option('--log-level', default='info', show_default=True,
+              type=click.Choice(['debug', 'info', 'warn', 'error']))
+@click.option('--no-bridge', is_flag=True, help='Control graph only.')
+def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str | None,
+       namespace: str, port: int | None, state_dir: Path | None, log_level: str,
+       no_bridge: bool) -> None:
+    """Start one charger and keep it running.
+
+    Ctrl-C or SIGTERM withdraws the offer, waits for the vehicle to stop, then ends.
+    """
+    if (scenario or vehicle) and not sim:
+        raise click.UsageError('--scenario and --vehicle are for simulated devices: add --sim')
+    files = list(configs) or [share() / 'config' / 'charger.yaml']
+    line = runtime_dir(namespace) / 'line' if sim else None
+    overrides: dict[str, dict[str, object]] = {node: {} for node in (*WITH_STATE, 'bridge')}
+    if line is not None:
+        files.append(share() / 'config' / 'sim.yaml')
+        for node in LINES:
+            overrides.setdefault(node, {})['device.port'] = str(line)
+    if port is not None:
+        overrides['bridge']['port'] = port
+    if state_dir is not None:
+        for node in WITH_STATE:
+            overrides[node]['state_dir'] = str(state_dir)
+    files.append(overrides_file(namespace, overrides))
+    arguments = ros_arguments(files, namespace, log_level)
+    remove_orphans()
+    try:
+        specs = [Spec('control', [sys.executable, '-m', 'charger_control.nodes.control', *BLOCKS,
+                                  *arguments],
+                      beat_timeout=BEAT_TIMEOUT, withdraw=withdrawal(files, namespace))]
+    except ParameterError as error:
+        click.echo(f'charger up: {error}', err=True)
+        sys.exit(EXIT_CONFIG)
+    if not no_bridge:
+        specs.append(Spec('bridge', [sys.executable, '-m', 'charger_control.bridge.node',
+                                     *arguments], stop_time=5.0))
+    if line is not None:
+        api = '' if no_bridge else _api_of(files, namespace)
+        specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0))
+    sys.exit(Guard(specs).run())
+
+
+def _api_of(files: Sequence[Path], namespace: str) -> str:
+    """Where the bridge will serve; '' for a port that nobody knows before."""
+    port = values_of(files, 'bridge', namespace).get('port', DEFAULT_PORT)
+    return f'http://127.0.0.1:{port}' if port else ''
+
+
+def _sim_command(line: Path, scenario: Path | None, vehicle: str | None, api: str) -> list[str]:
+    folder = line.parent
+    command = [sys.executable, '-m', 'charger_control.cli.main', 'sim', '--link', str(line),
+               '--control', str(folder / 'sim.sock'), '--log', str(folder / 'sim.jsonl'),
+               '--eeprom', str(folder / 'sim.eeprom')]
+    if api:
+        command += ['--api', api]
+    if scenario is not None:
+        command += ['--scenario', str(scenario)]
+    if vehicle is not None:
+        command += ['--vehicle', vehicle]
+    return command

@@ -1,0 +1,303 @@
+"""The decision of the CPPWM controller: rules 1 to 6 of architecture.md, "What is commanded"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from charger_control.core.cppwm_controller.drawable import Drawable
+from charger_control.core.cppwm_controller.limit_source import (
+    LimitSource,
+    Opinion,
+    fewest_phases,
+    lowest,
+)
+from charger_control.core.cppwm_controller.start_stop import StartStop, StartStopConfig
+from charger_control.core.cppwm_controller.types import (
+    Allocation,
+    AvailableAmperage,
+    Charging,
+    Decision,
+    Flags,
+)
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
+from charger_control.core.pi import Pi, PiConfig
+
+CONNECTED = frozenset('BCD')
+KNOWN = frozenset('ABCD')
+"""States that say whether a vehicle is there; E, F, R and S do not."""
+REFUSAL_MEMORY = 60.0
+"""s for which a refused input stays visible in the flags."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerConfig:
+    """Figures of the controller; each is a parameter of the node.
+
+    Attributes:
+        sources: names of the limit sources; nothing is offered before each was heard once.
+        closed_loop: the meter has phase currents to regulate on.
+        meter_period: s between two samples of the meter.
+        meter_silent, meter_lost, meter_gone: s and periods (the longer counts) of meter silence
+            until trim is frozen / 6 A at most / 0 A.
+        pilot_silence: s until the control pilot counts as lost.
+        own_trim: A that the PI may add when no team manages this charge point.
+        fall_time: s that a vehicle may take to obey a lower signal.
+        valid_for: s for which an available_amperage counts.
+    """
+
+    sources: tuple[str, ...] = ('hw', 'api')
+    closed_loop: bool = True
+    meter_period: float = 0.2
+    meter_silent: tuple[float, float] = (3.0, 2.5)
+    meter_lost: tuple[float, float] = (11.0, 4.0)
+    meter_gone: tuple[float, float] = (60.0, 20.0)
+    pilot_silence: float = 2.0
+    own_trim: float = 2.0
+    fall_time: float = 6.0
+    valid_for: float = 1.0
+    start_stop: StartStopConfig = field(default_factory=StartStopConfig)
+    pi: PiConfig = field(default_factory=PiConfig)
+
+    def meter_limits(self) -> tuple[float, float, float]:
+        """The three silences of the meter in s."""
+        steps = (self.meter_silent, self.meter_lost, self.meter_gone)
+        silent, lost, gone = (max(s, n * self.meter_period) for s, n in steps)
+        return silent, lost, gone
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one tick decides.
+
+    Attributes:
+        minimum_amperage, drawable_amperage: for the team's request, A per phase.
+    """
+
+    decision: Decision
+    available: AvailableAmperage
+    charging: Charging
+    drawable_amperage: float
+    minimum_amperage: float = MIN_AMPERAGE
+
+
+class Controller:
+    """The CPPWM controller of one charge point. ``hear_*`` store inputs, ``step`` decides."""
+
+    def __init__(self, config: ControllerConfig) -> None:
+        self._config = config
+        self.sources = {name: LimitSource(name, mandatory=name == 'hw') for name in config.sources}
+        self._start_stop = StartStop(config.start_stop)
+        self._pi = Pi(config.pi)
+        self._drawable = Drawable(config.fall_time)
+        self._meter: Heard[MeterReading] | None = None
+        self._pilot: Heard[ControlPilot] | None = None
+        self._refused_at = float('-inf')
+        self._stopped_by_api = False
+
+    # -- inputs ----------------------------------------------------------------------------------
+    def hear_limit(self, source: str, heard: Heard[object]) -> None:
+        """Takes a limit; one that cannot be is refused, counted, and counts as silence."""
+        if not self.sources[source].hear(heard):  # type: ignore[arg-type]
+            self._refused_at = heard.at
+
+    def hear_meter(self, heard: Heard[MeterReading]) -> None:
+        """Takes a reading; one with an error or without phase currents renews nothing."""
+        reading = heard.value
+        if reading.error:
+            return
+        if not reading.age >= 0.0 or (self._config.closed_loop and not all(
+                -1.0 <= a <= 10 * MAX_AMPERAGE for a in _present(reading))):
+            self._refused_at = heard.at
+            return
+        self._meter = Heard(reading, heard.at - reading.age)
+
+    def hear_pilot(self, heard: Heard[ControlPilot]) -> None:
+        """Takes a state of the control pilot; one with an error renews nothing."""
+        pilot = heard.value
+        if pilot.error:
+            return
+        if not (0.0 <= pilot.signaled_amperage <= 10 * MAX_AMPERAGE and pilot.age >= 0.0):
+            self._refused_at = heard.at
+            return
+        self._pilot = Heard(pilot, heard.at - pilot.age)
+
+    # -- the decision ----------------------------------------------------------------------------
+    def step(self, now: float, allocation: Allocation | None) -> Result:
+        """One tick.
+
+        Args:
+            now: s.
+            allocation: the team's answer in force; None where no team manages this charge point.
+        """
+        config = self._config
+        flags = Flags(0) if config.closed_loop else Flags.OPEN_LOOP
+        if now - self._refused_at < REFUSAL_MEMORY:
+            flags |= Flags.REFUSED_INPUT
+        opinions = {name: source.opinion(now) for name, source in self.sources.items()}
+        flags |= self._source_flags(opinions)
+        pilot = self._live_pilot(now)
+        if pilot is None:
+            flags |= Flags.PILOT_SILENT
+        phases, phase_source = fewest_phases(opinions)
+        meter_cap, meter_flag = self._meter_cap(now)
+        flags |= meter_flag
+        effective, limit_source = lowest(opinions)
+        requested, limit_source, reason = self._request(opinions, effective, limit_source, pilot,
+                                                        meter_cap)
+        allocated = requested
+        if allocation is not None:
+            allocated = _granted(allocation.amperage)
+            if allocation.silent:
+                flags |= Flags.TEAM_SILENT
+            if allocated < requested:
+                limit_source, reason = 'team', allocation.reason
+        allowed = min(requested, allocated)
+
+        connected = None
+        if pilot is not None and pilot.vehicle_status in KNOWN:
+            connected = pilot.vehicle_status in CONNECTED
+        closed = pilot is not None and _contactor_closed(pilot)
+        running, hold = self._start_stop.step(now, allowed, connected=connected, closed=closed,
+                                              own_enable=self._own_enable(opinions, limit_source))
+        if self._start_stop.too_many_closings():
+            flags |= Flags.TOO_MANY_CLOSINGS
+        if hold and not running:
+            flags |= Flags.HOLD
+            reason = hold
+        commanded = allowed if running else 0.0
+        hard = self._hard_limit(opinions, pilot)
+        trim = self._trim(now, commanded, hard, allocation, pilot, flags)
+        available = min(commanded + trim, hard) if commanded > 0.0 else 0.0
+        if available < MIN_AMPERAGE:
+            available = 0.0
+
+        decision = Decision(
+            requested_amperage=requested, allocated_amperage=allocated,
+            commanded_amperage=commanded, trim=available - commanded if available else 0.0,
+            phases=phases, limit_source=limit_source, phase_source=phase_source, reason=reason,
+            effective_amperage_limit=effective, flags=int(flags))
+        return Result(
+            decision,
+            AvailableAmperage(commanded, available, available > 0.0, phases, config.valid_for),
+            self._charging(now, decision, available, pilot),
+            self._drawable.step(now, pilot, self._live_amperage(now), hard))
+
+    # -- parts -----------------------------------------------------------------------------------
+    def _request(self, opinions: Mapping[str, Opinion], effective: float, limit_source: str,
+                 pilot: ControlPilot | None, meter_cap: float) -> tuple[float, str, str]:
+        """What to ask the team for: A per phase, whose limit that is, and why in words."""
+        unheard = [name for name, opinion in opinions.items() if opinion.unheard]
+        if unheard:
+            return 0.0, limit_source, f'waiting for the first word of: {", ".join(unheard)}'
+        if pilot is None:
+            return 0.0, limit_source, 'the control pilot is silent'
+        if pilot.fault:
+            return 0.0, limit_source, f'fault: {pilot.fault}'
+        if pilot.vehicle_status not in CONNECTED:
+            return 0.0, limit_source, 'no vehicle connected'
+        if meter_cap < effective:
+            requested, source = meter_cap, 'meter'
+            reason = f'the meter is silent: at most {meter_cap:.0f} A'
+        else:
+            requested, source = effective, limit_source
+            reason = opinions[source].reason if source else 'no limit source has an opinion'
+        if requested < self._config.start_stop.stop_amperage:
+            requested = 0.0
+        return requested, source, reason
+
+    def _source_flags(self, opinions: Mapping[str, Opinion]) -> Flags:
+        flags = Flags(0)
+        for name, opinion in opinions.items():
+            if opinion.unheard:
+                flags |= Flags.SOURCE_UNHEARD
+            elif opinion.silent:
+                flags |= Flags.SOURCE_SILENT
+            if self.sources[name].publishers > 1:
+                flags |= Flags.SECOND_PUBLISHER
+        return flags
+
+    def _live_pilot(self, now: float) -> ControlPilot | None:
+        if self._pilot is None or self._pilot.silence(now) > self._config.pilot_silence:
+            return None
+        return self._pilot.value
+
+    def _live_amperage(self, now: float) -> tuple[float, float, float] | None:
+        silent, _, _ = self._config.meter_limits()
+        if self._meter is None or self._meter.silence(now) > silent:
+            return None
+        return self._meter.value.amperage
+
+    def _meter_cap(self, now: float) -> tuple[float, Flags]:
+        """What a silent meter allows, A per phase, and the flag that says so."""
+        if not self._config.closed_loop:
+            return math.inf, Flags(0)
+        silent, lost, gone = self._config.meter_limits()
+        silence = math.inf if self._meter is None else self._meter.silence(now)
+        if silence > gone:
+            return 0.0, Flags.METER_GONE
+        if silence > lost:
+            return MIN_AMPERAGE, Flags.METER_LOST
+        return math.inf, Flags.METER_SILENT if silence > silent else Flags(0)
+
+    def _own_enable(self, opinions: Mapping[str, Opinion], limit_source: str) -> bool:
+        """Whether a client has just lifted its own stop."""
+        api = opinions.get('api')
+        stops = (api is not None
+                 and api.amperage < self._config.start_stop.stop_amperage)  # False for NaN
+        lifted = self._stopped_by_api and not stops
+        self._stopped_by_api = stops and (limit_source == 'api' or self._stopped_by_api)
+        return lifted
+
+    def _hard_limit(self, opinions: Mapping[str, Opinion], pilot: ControlPilot | None) -> float:
+        """min(HW limit, cable): nothing is made available above it."""
+        hw = opinions['hw'].amperage if 'hw' in opinions else NAN
+        cable = pilot.cable_amperage if pilot is not None else NAN
+        return min((a for a in (hw, cable) if not math.isnan(a)), default=MAX_AMPERAGE)
+
+    def _trim(self, now: float, commanded: float, hard: float, allocation: Allocation | None,
+              pilot: ControlPilot | None, flags: Flags) -> float:
+        if not self._config.closed_loop or pilot is None or commanded <= 0.0:
+            self._pi.reset()
+            return MIN_AMPERAGE - commanded if 0.0 < commanded < MIN_AMPERAGE else 0.0
+        limit = self._config.own_trim if allocation is None else _granted(allocation.trim_amperage)
+        meter = self._meter
+        sample = None if meter is None else Heard(meter.value.amperage, meter.at)
+        silent = Flags.METER_SILENT | Flags.METER_LOST | Flags.METER_GONE
+        return self._pi.step(
+            now, commanded, signaled=pilot.signaled_amperage, board_step=pilot.step,
+            trim_limit=limit, headroom=hard - commanded, frozen=bool(flags & silent),
+            amperage=sample)
+
+    def _charging(self, now: float, decision: Decision, available: float,
+                  pilot: ControlPilot | None) -> Charging:
+        silent, _, _ = self._config.meter_limits()
+        meter = MeterReading()
+        if self._meter is not None and self._meter.silence(now) <= silent:
+            meter = self._meter.value
+        return Charging(
+            meter.voltage, meter.amperage, decision.allocated_amperage,
+            decision.commanded_amperage, available,
+            NAN if pilot is None else pilot.signaled_amperage,
+            meter.frequency, meter.energy_imported, meter.active_power)
+
+
+def _present(reading: MeterReading) -> tuple[float, ...]:
+    """The phase currents that a reading must have: L1 at least; NaN is not one."""
+    first, *others = reading.amperage
+    return (first, *(a for a in others if not math.isnan(a)))
+
+
+def _granted(amperage: float) -> float:
+    """What a grant of the team is worth, A per phase: 0 if it is no number that can be."""
+    return amperage if 0.0 <= amperage < math.inf else 0.0
+
+
+def _contactor_closed(pilot: ControlPilot) -> bool:
+    if pilot.contactor_feedback is not None:
+        return pilot.contactor_feedback
+    return pilot.vehicle_status in {'C', 'D'} and pilot.signaled_amperage > 0.0

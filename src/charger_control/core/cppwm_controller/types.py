@@ -1,0 +1,84 @@
+"""What the CPPWM controller takes in and gives out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
+
+
+class Flags(IntFlag):
+    """Conditions of a decision; the bits of Decision.msg."""
+
+    OPEN_LOOP = 1
+    METER_SILENT = 2
+    METER_LOST = 4
+    METER_GONE = 8
+    SOURCE_UNHEARD = 16
+    SOURCE_SILENT = 32
+    PILOT_SILENT = 64
+    TEAM_SILENT = 128
+    HOLD = 256
+    TOO_MANY_CLOSINGS = 512
+    SECOND_PUBLISHER = 1024
+    REFUSED_INPUT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is commanded, whose limit it is, and why; fields as in Decision.msg (A per phase)."""
+
+    requested_amperage: float = 0.0
+    allocated_amperage: float = 0.0
+    commanded_amperage: float = 0.0
+    trim: float = 0.0
+    phases: int = 0
+    limit_source: str = ''
+    phase_source: str = ''
+    reason: str = ''
+    effective_amperage_limit: float = 0.0
+    flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableAmperage:
+    """What the vehicle may be offered, before ISO 61851 rounding; fields as in the message."""
+
+    commanded_amperage: float
+    available_amperage: float
+    enable: bool
+    phases: int = 0
+    valid_for: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """The nine momentary values of the public topic; fields as in Charging.msg."""
+
+    voltage: Phases = UNKNOWN_PHASES
+    amperage: Phases = UNKNOWN_PHASES
+    allocated_amperage: float = NAN
+    commanded_amperage: float = NAN
+    available_amperage: float = NAN
+    signaled_amperage: float = NAN
+    frequency: float = NAN
+    energy_imported: float = NAN
+    last_active_power: float = NAN
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What the team lets this charge point take now.
+
+    Attributes:
+        amperage: A per phase.
+        trim_amperage: A per phase that the PI may add, out of budget left over.
+        reason: for a person.
+        silent: the lease has run out, amperage is the failsafe.
+    """
+
+    amperage: float
+    trim_amperage: float = 0.0
+    reason: str = ''
+    silent: bool = False

@@ -1,0 +1,227 @@
+"""ISO 61851 with a board that owns duty cycle, diode check and contactor: what it is told, and
+what is published of it. Core supervises and asserts (architecture.md, Two kinds of pilot hardware).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from charger_control.core.cppwm_controller.types import AvailableAmperage
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851.duty import duty_of_amperage
+from charger_control.core.iso61851.faults import OPENING, FaultConfig, Faults
+from charger_control.core.iso61851.signal import Signal, SignalConfig
+from charger_control.core.iso61851.types import ControlPilot, PilotReading
+from charger_control.core.limits import (
+    MAX_AMPERAGE,
+    NAN,
+    AmperageLimit,
+    Phases,
+    in_force,
+    watched,
+)
+
+CHARGING = frozenset('CD')
+PRESENT = frozenset('BCD')
+KNOWN = frozenset('ABCD')
+"""States in which it is known whether a vehicle is there; in all others nothing is offered."""
+LETTERS = frozenset('ABCDEFSR')
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPilotConfig:
+    """Figures of the block.
+
+    Attributes:
+        board_timeout: s without an answer of the board until it counts as unreachable.
+        present_hold: s without an offer after a start with a vehicle present.
+        meter_timeout: s for which a measured current can be believed.
+        stop_time: s after "no offer" until the contactor is opened under load.
+        socket: the cable's rating counts (a socket, not a tethered cable).
+    """
+
+    board_timeout: float = 1.0
+    present_hold: float = 10.0
+    meter_timeout: float = 3.0
+    stop_time: float = 6.0
+    socket: bool = False
+    signal: SignalConfig = field(default_factory=SignalConfig)
+    faults: FaultConfig = field(default_factory=FaultConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class PilotResult:
+    """What one tick decides.
+
+    Attributes:
+        offer: A per phase for the board, None for no offer.
+        open_contactor: the board is to open under load now.
+        pilot: what to publish; None: nothing to say (the board is silent, and it has been said).
+        latch: the fault to keep over restarts, '' for none.
+    """
+
+    offer: float | None
+    open_contactor: bool
+    pilot: ControlPilot | None
+    latch: str
+
+
+class CurrentPilotControl:
+    """The iso61851 block for a CurrentPilot board."""
+
+    def __init__(self, config: CurrentPilotConfig, latched: str = '') -> None:
+        """``latched``: the fault that was in force when the last process ended."""
+        self._config = config
+        self._signal = Signal(config.signal)
+        self.faults = Faults(config.faults, latched)
+        self._hold_until: float | None = None
+        self._available: Heard[AvailableAmperage] | None = None
+        self._hw: Heard[AmperageLimit] | None = None
+        self._meter: Heard[Phases] | None = None
+        self._reading: Heard[PilotReading] | None = None
+        self.refused = 0
+        self._refusal = ''
+        self._stopping = False
+        self._said_lost = False
+        self._no_offer_since: float | None = None
+
+    # -- inputs ----------------------------------------------------------------------------------
+    def hear_available(self, heard: Heard[AvailableAmperage]) -> None:
+        """What the controller makes available; one that is not a number is silence."""
+        value = heard.value
+        if (0.0 <= value.commanded_amperage < math.inf and value.valid_for >= 0.0
+                and 0.0 <= value.available_amperage < math.inf):
+            self._available = heard
+
+    def hear_hw(self, heard: Heard[AmperageLimit]) -> None:
+        """The HW limit, for the last bound; one that cannot be is silence."""
+        if not heard.value.refusal() and not math.isnan(heard.value.amperage):
+            self._hw = Heard(watched(heard.value), heard.at)
+
+    def hear_meter(self, heard: Heard[MeterReading]) -> None:
+        """Measured currents, for over-current and a welded contactor; absurd ones are silence."""
+        value = heard.value
+        measured = [a for a in value.amperage if not math.isnan(a)]
+        if (measured and not value.error and value.age >= 0.0
+                and all(-10 * MAX_AMPERAGE <= a <= 10 * MAX_AMPERAGE for a in measured)):
+            self._meter = Heard(value.amperage, heard.at - value.age)
+
+    def stop(self) -> None:
+        """No offer from now on: the process is about to end."""
+        self._stopping = True
+
+    # -- the decision ----------------------------------------------------------------------------
+    def step(self, now: float, reading: Heard[PilotReading] | None, error: str) -> PilotResult:
+        """One tick.
+
+        Args:
+            now: s.
+            reading: the board's last answer and when it came, None before the first.
+            error: what is wrong with the link, '' while it is well.
+        """
+        self._take(reading)
+        reading = self._reading
+        if reading is None or reading.silence(now) > self._config.board_timeout:
+            return self._lost(now, reading, error or self._refusal)
+        self._said_lost = False
+        board = reading.value
+        if self._hold_until is None and board.letter in KNOWN:
+            hold = self._config.present_hold if board.letter in PRESENT else 0.0
+            self._hold_until = now + hold
+        meter = self._meter
+        if meter is not None and meter.silence(now) > self._config.meter_timeout:
+            meter = None
+        fault = self.faults.step(
+            now, reading.at, letter=board.letter, signaled=board.signaled_amperage,
+            contactor_closed=board.contactor_closed, cause=board.error_cause, amperage=meter)
+        withheld = fault or ('board not as configured' if board.unsafe else '')
+        if (withheld or self._stopping or board.letter not in KNOWN
+                or self._hold_until is None or now < self._hold_until):
+            self._signal.withdraw(now)
+        else:
+            self._follow(now, board)
+        offer = self._signal.amperage or None
+        self._note_offer(now, board.signaled_amperage)
+        return PilotResult(offer, self._must_open(now, board, fault),
+                           self._publish(now, reading, withheld), self.faults.latched)
+
+    def stopped(self, now: float, reading: Heard[PilotReading] | None) -> bool:
+        """Whether the process may end: the vehicle has stopped, or stop_time is over."""
+        if reading is None or reading.silence(now) > self._config.board_timeout:
+            return True
+        board = reading.value
+        if not board.signaled_amperage <= 0.0 or self._no_offer_since is None:
+            return False
+        overdue = now - self._no_offer_since > self._config.stop_time + 0.5
+        return overdue or not (board.letter in CHARGING and board.contactor_closed is not False)
+
+    # -- parts -----------------------------------------------------------------------------------
+    def _take(self, reading: Heard[PilotReading] | None) -> None:
+        """Keeps what the board says; what cannot be is refused, counted, and counts as silence."""
+        if reading is None or (self._reading is not None and reading.at <= self._reading.at):
+            return
+        board = reading.value
+        if board.letter in LETTERS and 0.0 <= board.signaled_amperage <= 10 * MAX_AMPERAGE:
+            self._reading, self._refusal = reading, ''
+            return
+        self.refused += 1
+        self._refusal = (f'the board says state {board.letter!r}, {board.signaled_amperage} A '
+                         f'(allowed: one of {"".join(sorted(LETTERS))}, 0 to {MAX_AMPERAGE:g} A)')
+
+    def _follow(self, now: float, board: PilotReading) -> None:
+        heard = self._available
+        if heard is None or heard.silence(now) > heard.value.valid_for or not heard.value.enable:
+            self._signal.withdraw(now)
+            return
+        bound = 0.0 if self._hw is None else in_force(self._hw, now)
+        if self._config.socket:
+            bound = min(bound, max(0.0, board.cable_amperage))  # an unknown cable carries 0 A
+        self._signal.step(now, heard.value.commanded_amperage, heard.value.available_amperage,
+                          bound)
+
+    def _note_offer(self, now: float, signaled: float) -> None:
+        if signaled > 0.0:
+            self._no_offer_since = None
+        elif self._no_offer_since is None:
+            self._no_offer_since = now
+
+    def _must_open(self, now: float, board: PilotReading, fault: str) -> bool:
+        """Whether the contactor is to open under load: a fault, or "no offer" was ignored."""
+        if board.contactor_closed is False:
+            return False
+        if fault in OPENING:
+            return board.contactor_closed is True or board.letter in CHARGING
+        return (self._no_offer_since is not None and board.letter in CHARGING
+                and now - self._no_offer_since > self._config.stop_time)
+
+    def _publish(self, now: float, reading: Heard[PilotReading], withheld: str) -> ControlPilot:
+        """What the board says; while it is fresh, a failing link is no error yet."""
+        board = reading.value
+        offering = board.signaled_amperage > 0.0
+        digit = '2' if offering and board.letter in PRESENT else '1'
+        return ControlPilot(
+            vehicle_status=board.letter,
+            charge_controller_status=board.letter + digit,
+            signaled_amperage=board.signaled_amperage,
+            step=self._config.signal.step,
+            duty_cycle=duty_of_amperage(board.signaled_amperage),
+            cable_amperage=board.cable_amperage if self._config.socket else NAN,
+            temperature=board.temperature,
+            contactor_commanded=offering and board.letter in CHARGING,
+            contactor_feedback=board.contactor_closed,
+            fault=withheld, recent_error_cause=self.faults.recent,
+            age=reading.silence(now))
+
+    def _lost(self, now: float, reading: Heard[PilotReading] | None, error: str
+              ) -> PilotResult:
+        """The board is unreachable: no offer, said once."""
+        self._signal.withdraw(now)
+        self.faults.board_lost()
+        pilot = None
+        if not self._said_lost:
+            self._said_lost = True
+            age = 0.0 if reading is None else reading.silence(now)
+            pilot = ControlPilot('S', 'S1', 0.0, age=age, error=error or 'no answer')
+        return PilotResult(None, False, pilot, self.faults.latched)

@@ -1,0 +1,73 @@
+"""Smart charging: OCPP 1.6 and 2.0.1 charging profiles, and what they allow when."""
+
+from charger_control.core.smart_charging.composite import (
+    CompositeDefaults,
+    CompositePeriod,
+    CompositeSchedule,
+    composite_schedule,
+)
+from charger_control.core.smart_charging.decision import (
+    SmartCharging,
+    SmartChargingConfig,
+    SmartChargingDecision,
+)
+from charger_control.core.smart_charging.engine import ProfileEngine
+from charger_control.core.smart_charging.occurrences import occurrence_starts
+from charger_control.core.smart_charging.ocpp_json import (
+    CompositeRequest,
+    read_clear_charging_profile,
+    read_get_composite_schedule,
+    read_set_charging_profile,
+    write_composite_schedule,
+    write_set_charging_profile,
+)
+from charger_control.core.smart_charging.profile_set import ClearCriteria, ProfileSet
+from charger_control.core.smart_charging.profiles import (
+    NO_LIMIT,
+    Kind,
+    Limit,
+    OcppVersion,
+    Period,
+    Profile,
+    Purpose,
+    RateUnit,
+    Recurrency,
+    Transaction,
+)
+from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
+from charger_control.core.smart_charging.validation import Station, conformed, validate
+
+__all__ = [
+    'NO_LIMIT',
+    'ClearCriteria',
+    'CompositeDefaults',
+    'CompositePeriod',
+    'CompositeRequest',
+    'CompositeSchedule',
+    'Kind',
+    'Limit',
+    'OcppVersion',
+    'Period',
+    'Profile',
+    'ProfileEngine',
+    'ProfileRejected',
+    'ProfileSet',
+    'Purpose',
+    'RateUnit',
+    'Reason',
+    'Recurrency',
+    'SmartCharging',
+    'SmartChargingConfig',
+    'SmartChargingDecision',
+    'Station',
+    'Transaction',
+    'composite_schedule',
+    'conformed',
+    'occurrence_starts',
+    'read_clear_charging_profile',
+    'read_get_composite_schedule',
+    'read_set_charging_profile',
+    'validate',
+    'write_composite_schedule',
+    'write_set_charging_profile',
+]

@@ -1,0 +1,208 @@
+"""Smart charging: what the installed profiles mean for the charger now, as one limit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+
+from charger_control.core.limits import FOREVER, NAN, AmperageLimit, Phases, usable_voltage
+from charger_control.core.smart_charging.clock import ClockWatch, utc
+from charger_control.core.smart_charging.engine import HORIZON, ProfileEngine
+from charger_control.core.smart_charging.profiles import DAY, Limit, Profile, Transaction
+
+DOUBT_VALID_FOR = 60.0
+"""s that a limit given with the clock in doubt stands for."""
+_CLOSE = 0.001
+"""s, so that whoever steps when ``change_in`` has passed is not too early by a rounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmartChargingConfig:
+    """How the block decides.
+
+    Attributes:
+        evse: the EVSE that this charger is, 1 or more.
+        time_zone: whose wall clock recurring profiles follow.
+        lost_amperage: A, what counts once a limit has run out and no other came, while profiles
+            are installed; 0 or more.
+        assume_transaction: without a transaction, limit as if one began now: what a vehicle
+            would get is then in force before it can draw anything.
+        lead: s, 0 to below 1: a lower limit comes this much before its time and a higher one
+            lasts this much after, so that no gap in between is taken for silence.
+        clock_settle: s until a synchronised clock that stepped back is believed.
+    """
+
+    evse: int = 1
+    time_zone: tzinfo = UTC
+    lost_amperage: float = 6.0
+    assume_transaction: bool = True
+    lead: float = 0.2
+    clock_settle: float = 3600.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError with name, value and what is allowed."""
+        if self.evse < 1:
+            raise ValueError(f'evse {self.evse} (allowed: 1 or more)')
+        if not 0.0 <= self.lost_amperage < math.inf:
+            raise ValueError(f'lost_amperage {self.lost_amperage} (allowed: 0 or more)')
+        if not 0.0 <= self.lead < 1.0:
+            raise ValueError(f'lead {self.lead} (allowed: 0 to below 1)')
+        if not self.clock_settle >= 0.0:
+            raise ValueError(f'clock_settle {self.clock_settle} (allowed: 0 or more)')
+
+
+@dataclass(frozen=True, slots=True)
+class SmartChargingDecision:
+    """The limit, and what goes with it.
+
+    Attributes:
+        limit: what the block publishes.
+        owner: the profile that sets it; None: none does.
+        change_in: s until the limit becomes another one, when ``step`` is due again; inf: not in
+            the next 7 days.
+        warning: '' or what is wrong, for a person.
+    """
+
+    limit: AmperageLimit
+    owner: Profile | None = None
+    change_in: float = math.inf
+    warning: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class _Supply:
+    voltage: float
+    phases: int
+
+    def amperage(self, limit: Limit) -> tuple[float, Profile | None]:
+        """A per phase, inf where nothing limits. A power is spread over the phases in use.
+
+        Where the profile gives more phases than are in use, it is spread over those: what is
+        told to the CSMS counts with them, and it is the lower value.
+        """
+        amperage, owner = limit.in_amperes(self.voltage, max(self.phases, limit.phases or 0))
+        return (math.inf if amperage is None else amperage), owner
+
+
+class SmartCharging:
+    """The block's decision. Not for several threads."""
+
+    def __init__(self, config: SmartChargingConfig, latest_wall: float = 0.0) -> None:
+        """``latest_wall``: unix s, ``latest_wall`` of the last run; 0 for the first one."""
+        self._config = config
+        self._clock = ClockWatch(latest_wall, config.clock_settle)
+        self._profiles: tuple[Profile, ...] = ()
+        self._transaction: Transaction | None = None
+        self._engine = ProfileEngine((), None, config.time_zone)
+
+    @property
+    def latest_wall(self) -> float:
+        """Unix s, the latest time believed: to be stored, for the next start."""
+        return self._clock.latest
+
+    @property
+    def engine(self) -> ProfileEngine:
+        """The profiles and the transaction that count now, for composite schedules."""
+        return self._engine
+
+    def set_profiles(self, profiles: Iterable[Profile]) -> None:
+        """Takes what is installed from now on, in the order of installation."""
+        self._profiles = tuple(profiles)
+        self._renew(self._transaction)
+
+    def step(self, now: float, wall: float, wall_trusted: bool, *, voltage: Phases,
+             phases_in_use: int, transaction: Transaction | None) -> SmartChargingDecision:
+        """The limit in force.
+
+        Args:
+            now: s, on a clock that only moves forward.
+            wall: unix s, as the wall clock shows.
+            wall_trusted: whether that was synchronised since boot.
+            voltage: V of L1, L2, L3 as measured; what cannot be trusted is not used.
+            phases_in_use: phases to spread a power over, 1..3.
+            transaction: the one running on this EVSE.
+        """
+        if transaction != self._transaction:
+            self._renew(transaction)
+        clock = self._clock.judge(now, wall, wall_trusted)
+        supply = _Supply(usable_voltage(voltage), phases_in_use)
+        if not self._engine.concerns(self._config.evse):
+            return SmartChargingDecision(
+                AmperageLimit(NAN, valid_for=FOREVER, reason='no charging profile is installed'))
+        if clock.doubt:
+            return self._cautious(clock.wall, clock.doubt, supply)
+        return self._scheduled(clock.wall, supply)
+
+    def _renew(self, transaction: Transaction | None) -> None:
+        self._transaction = transaction
+        running = {} if transaction is None else {transaction.evse: transaction}
+        self._engine = ProfileEngine(self._profiles, running, self._config.time_zone)
+
+    def _scheduled(self, wall: float, supply: _Supply) -> SmartChargingDecision:
+        lead = self._config.lead
+        limit = self._limit_at(wall, wall)
+        amperage, owner = supply.amperage(limit)
+        change, following = self._change_after(wall, wall, supply)
+        if change is not None and following < amperage and change - wall <= lead + _CLOSE:
+            limit = self._limit_at(change, wall)
+            amperage, owner = supply.amperage(limit)
+            change, following = self._change_after(change, wall, supply)
+        if change is None:
+            change_in, valid_for = math.inf, float(HORIZON)
+        elif following < amperage:
+            change_in, valid_for = max(0.0, change - lead - wall), change - wall
+        else:
+            change_in, valid_for = change - wall, change - wall + lead
+        until = '' if change is None else f' until {utc(change)}'
+        return SmartChargingDecision(
+            AmperageLimit(
+                amperage=NAN if math.isinf(amperage) else amperage, phases=_phases(limit),
+                valid_for=valid_for, lost_amperage=min(self._config.lost_amperage, following),
+                reason=f'{_words(limit, owner)}{until}'),
+            owner, change_in)
+
+    def _cautious(self, wall: float, doubt: str, supply: _Supply) -> SmartChargingDecision:
+        """The lowest limit of the next 24 h; where none is found, what counts in a silence."""
+        config = self._config
+        least, limit = self._engine.lowest_amperage(
+            config.evse, wall, wall + DAY, supply.voltage, supply.phases,
+            assume_transaction=config.assume_transaction)
+        amperage = config.lost_amperage if least is None else least
+        _, owner = supply.amperage(limit)
+        return SmartChargingDecision(
+            AmperageLimit(
+                amperage=amperage, phases=_phases(limit), valid_for=DOUBT_VALID_FOR,
+                lost_amperage=min(config.lost_amperage, amperage),
+                reason=f'lowest of the next 24 h, as the clock is in doubt: '
+                       f'{_words(limit, owner)}'),
+            owner, warning=f'{doubt}. Until then the lowest limit of the next 24 h holds, '
+                           f'{amperage:.1f} A')
+
+    def _limit_at(self, at: float, start: float) -> Limit:
+        return self._engine.limit_at(self._config.evse, at, start=start,
+                                     assume_transaction=self._config.assume_transaction)
+
+    def _change_after(self, at: float, start: float,
+                      supply: _Supply) -> tuple[int | None, float]:
+        """When the limit changes next, and to how many A; inf where nothing limits then."""
+        change = self._engine.next_change(self._config.evse, at, start=start,
+                                          assume_transaction=self._config.assume_transaction)
+        if change is None:
+            return None, math.inf
+        return change, supply.amperage(self._limit_at(change, start))[0]
+
+
+def _phases(limit: Limit) -> int:
+    """1 or 3 where the profile gives it; a contactor cannot switch to 2."""
+    return limit.phases if limit.phases in (1, 3) else 0
+
+
+def _words(limit: Limit, owner: Profile | None) -> str:
+    if owner is None:
+        return 'no charging profile in force'
+    value = (f'{limit.amperage:g} A per phase' if owner is limit.amperage_owner
+             else f'{limit.power:g} W')
+    phases = '' if limit.phases is None else f' on {limit.phases} phase{"s"[:limit.phases - 1]}'
+    return f'{owner}: {value}{phases}'

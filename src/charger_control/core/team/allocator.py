@@ -1,0 +1,223 @@
+"""Shares a budget among the members of a team: admission, then weighted max-min fairness."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from charger_control.core.limits import Phases
+from charger_control.core.team.admission import Applicant, admit, rank
+from charger_control.core.team.fairness import Bools, Columns, Floats, fair_shares, uses_of
+from charger_control.core.team.types import EPSILON, LEASE_TIMES, MemberState
+
+PHASE_NAMES = ('L1', 'L2', 'L3')
+
+
+class Share(NamedTuple):
+    """What one member is given.
+
+    Attributes:
+        allocated_amperage: A per phase.
+        reason: why not more, for a person.
+    """
+
+    allocated_amperage: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharingOptions:
+    """How a budget is shared; times in s, amperages in A per phase.
+
+    Attributes:
+        admission_amperage: what all admitted must still get before a further one is let in;
+            the member's minimum where that is more, its request where that is less.
+        unbalance_limit: A that the one-phase members of one supply phase may together take above
+            those of another; infinite: no limit. Members of unknown wiring do not count.
+        minimum_on_time: one that was let in is not passed over for another within this time.
+        rotation_time: then it makes room for one of its priority that waits.
+        restart_time: one that was stopped because the budget fell waits as long.
+        starving_time: those that have waited longer come first, in the order of their waiting.
+        yield_amperage: one that draws as much below its allocation ...
+        yield_time: ... for as long, gives the rest away down to drawn + yield_amperage.
+        reclaim_amperage: one that yielded and draws as near to its allocation asks it back.
+    """
+
+    admission_amperage: float = 0.0
+    unbalance_limit: float = math.inf
+    minimum_on_time: float = 210.0
+    rotation_time: float = 900.0
+    restart_time: float = 210.0
+    starving_time: float = 3600.0
+    yield_amperage: float = 3.0
+    yield_time: float = 60.0
+    reclaim_amperage: float = 1.0
+
+
+DEFAULT_OPTIONS = SharingOptions()
+
+
+def wants(member: MemberState) -> bool:
+    """Whether the member asks for an amperage that is of use to it."""
+    return member.requested_amperage > 0.0 and (
+        member.requested_amperage >= member.minimum_amperage - EPSILON)
+
+
+def applicant(index: int, member: MemberState, held: float, options: SharingOptions,
+              running: bool = False) -> Applicant:
+    """A member as one that asks to be let in."""
+    admission = max(member.minimum_amperage,
+                    min(options.admission_amperage, member.requested_amperage))
+    return Applicant(index, member.minimum_amperage, admission, held, member.phases, running)
+
+
+def share(members: Sequence[MemberState], order: Sequence[Applicant] | None,
+          budget: Sequence[float], held: Floats,
+          options: SharingOptions = DEFAULT_OPTIONS) -> tuple[list[Share], set[int]]:
+    """Shares a budget: who is let in, then how much each gets.
+
+    Args:
+        members: all that are heard.
+        order: those that want something, in the order of their rank; None: by their rank, made
+            only where not all of them fit.
+        budget: A on each supply phase.
+        held: A per phase for each member that stay reserved for it even with no allocation.
+        options: see there.
+
+    Returns:
+        A share for each member, in their order, and the indices of those let in.
+    """
+    if not members:
+        return [], set()
+    uses = uses_of(members)
+    cap = np.array([m.requested_amperage for m in members], dtype=np.float64)
+    minimum = np.array([m.minimum_amperage for m in members], dtype=np.float64)
+    weight = np.array([m.weight for m in members], dtype=np.float64)
+    wanting = (cap > 0.0) & (cap >= minimum - EPSILON)
+    cap = np.maximum(cap, minimum)
+    free = [max(0.0, budget[p] - float(held[uses[p]].sum())) for p in range(3)]
+    admitted = _admitted(members, order, wanting, minimum, held, free, uses, options)
+    rows = np.zeros(len(members), dtype=np.bool_)
+    rows[list(admitted)] = True
+    floor = np.maximum(minimum, np.minimum(held, cap))
+    columns = Columns(floor, cap, weight, uses)
+    room = [max(0.0, budget[p] - float(held[uses[p] & ~rows].sum())) for p in range(3)]
+    amperage = np.zeros(len(members))
+    bottleneck = np.full(len(members), -1, dtype=np.int64)
+    amperage[rows], bottleneck[rows] = fair_shares(columns.of_rows(rows), room)
+    if options.unbalance_limit < math.inf:
+        limit_unbalance(members, amperage, columns, options.unbalance_limit)
+    values = amperage.tolist()
+    reasons = Reasons()
+    shares = [Share(a, reasons.of(m, a, b, i in admitted)) for i, (m, a, b) in
+              enumerate(zip(members, values, bottleneck.tolist(), strict=True))]
+    return shares, admitted
+
+
+def _admitted(members: Sequence[MemberState], order: Sequence[Applicant] | None, wanting: Bools,
+              minimum: Floats, held: Floats, free: Sequence[float], uses: Bools,
+              options: SharingOptions) -> set[int]:
+    """Who is let in; nobody is ranked where there is room for all."""
+    if order is None:
+        needs = np.where(wanting, np.maximum(0.0, minimum - held), 0.0)
+        wanted = np.flatnonzero(wanting).tolist()
+        if options.admission_amperage <= 0.0 and all(
+                float(needs[uses[p]].sum()) <= free[p] for p in range(3)):
+            return set(wanted)
+        order = [applicant(i, members[i], float(held[i]), options)
+                 for i in sorted(wanted, key=lambda i: rank(members[i]))]
+    return admit(order, free)
+
+
+def limit_unbalance(members: Sequence[MemberState], amperage: Floats, columns: Columns,
+                    limit: float) -> None:
+    """Lowers the one-phase members of a phase that carries too much more than another.
+
+    In place. Those that no longer get their minimum get nothing, the last of the rank first.
+    What is freed is not given to others: that could shift the unbalance, not end it.
+    """
+    single = np.array([len(m.phases) == 1 for m in members]) & (amperage > 0.0)
+    load = [float(amperage[columns.uses[p] & single].sum()) for p in range(3)]
+    most = min(load) + limit
+    for p in range(3):
+        if load[p] <= most:
+            continue
+        rows = np.flatnonzero(columns.uses[p] & single)
+        ranked = sorted(rows.tolist(), key=lambda i: rank(members[i]))
+        kept = admit([applicant(i, members[i], 0.0, DEFAULT_OPTIONS) for i in ranked],
+                     [most, most, most])
+        amperage[[i for i in ranked if i not in kept]] = 0.0
+        keep = np.zeros(len(members), dtype=np.bool_)
+        keep[list(kept)] = True
+        part = Columns(columns.floor[keep], np.maximum(columns.floor, amperage)[keep],
+                       columns.weight[keep], columns.uses[:, keep])
+        amperage[keep] = fair_shares(part, [most, most, most])[0]
+
+
+class Reasons:
+    """Words for why a member is given what it is given."""
+
+    def __init__(self) -> None:
+        self._held_back = [f'fair share: {name} is fully used' for name in PHASE_NAMES]
+        self._at_minimum = [f'its minimum: {name} is fully used' for name in PHASE_NAMES]
+
+    def of(self, member: MemberState, amperage: float, bottleneck: int, admitted: bool) -> str:
+        """The reason, for a person."""
+        if not wants(member):
+            return ('asks for nothing' if member.requested_amperage <= 0.0 else
+                    f'asks for {member.requested_amperage:g} A, less than its minimum of '
+                    f'{member.minimum_amperage:g} A')
+        if not admitted:
+            return f'waits: no room for its minimum of {member.minimum_amperage:g} A'
+        if amperage >= member.requested_amperage - EPSILON:
+            return 'all it asked for'
+        if bottleneck < 0:
+            return 'limited by the phase unbalance'
+        words = (self._at_minimum if amperage <= member.minimum_amperage + EPSILON
+                 else self._held_back)
+        return words[bottleneck]
+
+
+def allocate(now: float, members: Sequence[MemberState], budget: Phases,
+             options: SharingOptions = DEFAULT_OPTIONS) -> Mapping[str, Share]:
+    """One team with no history: a planner's what-if.
+
+    Work-conserving, weighted max-min fair per phase above the minimum floors, and independent of
+    the order of the members. A member last heard more than valid_for (10 s) ago is given nothing;
+    up to valid_for + fall_time + margin (18 s) max(allocated, drawable) stays reserved for it,
+    then its failsafe_amperage.
+
+    Args:
+        now: s, on the clock of ``last_heard`` and ``waiting_since``.
+        members: names must be unique.
+        budget: A on each supply phase.
+        options: admission_amperage and unbalance_limit count here.
+
+    Returns:
+        A share for each member by name, in the order given.
+    """
+    lease, reserved = LEASE_TIMES.valid_for, LEASE_TIMES.reservation(LEASE_TIMES.fall_time)
+    shares: dict[str, Share] = {}
+    heard: list[MemberState] = []
+    left = list(budget)
+    for member in members:
+        silence = now - member.last_heard
+        if silence <= lease:
+            heard.append(member)
+            continue
+        kept = (max(member.allocated_amperage, member.drawable_amperage) if silence <= reserved
+                else member.failsafe_amperage)
+        for p in range(3):
+            if not member.phases or p + 1 in member.phases:
+                left[p] -= kept
+        shares[member.member] = Share(
+            0.0, f'silent for {silence:.1f} s: {kept:g} A stays reserved for it')
+    values, _ = share(heard, None, left, np.zeros(len(heard)), options)
+    shares.update(zip((m.member for m in heard), values, strict=True))
+    if len(heard) == len(members):
+        return shares
+    return {m.member: shares[m.member] for m in members}

@@ -1,0 +1,123 @@
+"""Weighted max-min fairness on three phases, with a floor and a cap for each consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charger_control.core.team.types import EPSILON, MemberState, phase_indices
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+SLACK = -1
+"""Bottleneck of one that got all it asked for."""
+
+
+@lru_cache(maxsize=256)
+def _uses(phases: tuple[int, ...]) -> tuple[bool, bool, bool]:
+    indices = phase_indices(phases)
+    return 0 in indices, 1 in indices, 2 in indices
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Members as columns.
+
+    Attributes:
+        floor: A per phase, what each gets in any case.
+        cap: A per phase, the most that each is given.
+        weight: > 0.
+        uses: one row per supply phase: who loads it.
+    """
+
+    floor: Floats
+    cap: Floats
+    weight: Floats
+    uses: Bools
+
+    @classmethod
+    def of(cls, members: Sequence[MemberState], floor: Floats | None = None,
+           cap: Floats | None = None) -> Columns:
+        """Columns of members; ``floor`` and ``cap`` default to their minimum and request."""
+        if floor is None:
+            floor = np.array([m.minimum_amperage for m in members], dtype=np.float64)
+        if cap is None:
+            cap = np.array([m.requested_amperage for m in members], dtype=np.float64)
+        return cls(floor, cap, np.array([m.weight for m in members], dtype=np.float64),
+                   uses_of(members))
+
+    def of_rows(self, rows: Bools) -> Columns:
+        """Some of the members."""
+        return Columns(self.floor[rows], self.cap[rows], self.weight[rows], self.uses[:, rows])
+
+
+def uses_of(members: Sequence[MemberState]) -> Bools:
+    """One row per supply phase: which members load it."""
+    uses = np.array([_uses(m.phases) for m in members], dtype=np.bool_)
+    return np.ascontiguousarray(uses.reshape(-1, 3).T)
+
+
+def fair_shares(columns: Columns, budget: Sequence[float]) -> tuple[Floats, NDArray[np.int64]]:
+    """Weighted max-min fair amperages: nobody can get more except from one that has less.
+
+    All rise together, amperage ÷ weight alike, from their floor to their cap; where a phase is
+    full, those on it stay. At most three phases fill up, each found exactly on the sorted
+    breakpoints: n log n.
+
+    Args:
+        columns: who shares; cap >= floor.
+        budget: A on each supply phase, at least the sum of the floors on it.
+
+    Returns:
+        A per phase for each, and the phase index that holds each back (SLACK: none).
+    """
+    floor, cap, weight, uses = columns.floor, columns.cap, columns.weight, columns.uses
+    amperage = floor.copy()
+    bottleneck = np.full(len(floor), SLACK, dtype=np.int64)
+    rising = cap > floor
+    if all(float(cap[uses[p]].sum()) <= budget[p] for p in range(3)):
+        return cap.copy(), bottleneck
+    points = np.concatenate((floor / weight, cap / weight))
+    order = np.argsort(points, kind='stable')
+    points = points[order]
+    steps = np.diff(points)
+    owner = order % len(floor)
+    bend = np.where(order < len(floor), weight[owner], -weight[owner])
+    for _ in range(3):
+        full = [_full_at(p, amperage, cap, rising, uses, budget, owner, bend, points, steps)
+                for p in range(3)]
+        level = min(full)
+        if level == np.inf:
+            break
+        for p in range(3):
+            if full[p] <= level:
+                stays = rising & uses[p]
+                amperage[stays] = np.clip(level * weight, floor, cap)[stays]
+                bottleneck[stays & (amperage < cap)] = p
+                rising &= ~stays
+    amperage[rising] = cap[rising]
+    return amperage, bottleneck
+
+
+def _full_at(p: int, amperage: Floats, cap: Floats, rising: Bools, uses: Bools,
+             budget: Sequence[float], owner: NDArray[np.int64], bend: Floats, points: Floats,
+             steps: Floats) -> float:
+    """The level (A ÷ weight) at which phase ``p`` is full; infinite where it never is."""
+    mine = rising & uses[p]
+    if not mine.any():
+        return float(np.inf)
+    room = budget[p] - float(amperage[uses[p] & ~rising].sum())
+    if float(cap[mine].sum()) <= room:
+        return float(np.inf)
+    slope = np.cumsum(np.where(mine[owner], bend, 0.0))
+    load = np.empty(len(points))
+    load[0] = amperage[mine].sum()
+    np.cumsum(slope[:-1] * steps, out=load[1:])
+    load[1:] += load[0]
+    k = max(0, int(np.searchsorted(load, room, side='right')) - 1)
+    over = room - load[k]
+    return float(points[k] + (over / slope[k] if over > 0.0 and slope[k] > EPSILON else 0.0))

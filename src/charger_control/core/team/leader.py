@@ -1,0 +1,221 @@
+"""The leader's side of the lease: what each member of the team is named, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from charger_control.core.heard import Heard
+from charger_control.core.team.config import TeamConfig
+from charger_control.core.team.election import Election, Role
+from charger_control.core.team.grants import grant
+from charger_control.core.team.ledger import Account, Claim
+from charger_control.core.team.sharing import Sharing
+from charger_control.core.team.types import (
+    MemberAllocation,
+    MemberState,
+    TeamAllocation,
+    TeamRequest,
+    Term,
+)
+from charger_control.core.team.upward import total_request
+from charger_control.core.vcse import TeamBudget
+
+
+class Step(NamedTuple):
+    """What to do after a step.
+
+    Attributes:
+        persist: a term to persist; call ``persisted`` when that is done, not before.
+        allocation: a list to send now.
+    """
+
+    persist: int | None = None
+    allocation: TeamAllocation | None = None
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """What is worth telling: counts rise from the start, names are of the last step.
+
+    Attributes:
+        refused_requests: requests that could not be taken.
+        last_refusal: why, in words.
+        namesakes: lists under this candidate's own name that somebody else sent.
+        silent: members not heard for valid_for.
+        overdrawing: members whose vehicle takes more than it was ever granted.
+    """
+
+    refused_requests: int = 0
+    last_refusal: str = ''
+    namesakes: int = 0
+    silent: tuple[str, ...] = ()
+    overdrawing: tuple[str, ...] = ()
+
+
+class Leader:
+    """A candidate of a team: it listens, leads when nobody does, and steps down for a higher term.
+
+    Several may run; the rules see to it that at most one names members at any time.
+    """
+
+    def __init__(self, config: TeamConfig, name: str, now: float, last_term: int = 0,
+                 sharing: Sharing | None = None) -> None:
+        """Starts as a follower.
+
+        Args:
+            config: the team.
+            name: this candidate's own, unique in the team.
+            now: s, the moment of the start.
+            last_term: the last term that was persisted here; 0 for none.
+            sharing: how the budget is shared; None: as ``config.options`` say.
+        """
+        self._config, self._name = config, name
+        self._times = config.lease
+        self._election = Election(config, name, now, last_term)
+        self._sharing = sharing or Sharing(config.options)
+        self._accounts = {m: Account(self._times, config.failsafe_amperage)
+                          for m in config.members}
+        self._lowering: frozenset[str] = frozenset()
+        self.diagnosis = Diagnosis()
+
+    # -- what is heard ---------------------------------------------------------------------------
+    def hear_request(self, now: float, request: TeamRequest) -> bool:
+        """Takes a member's request; one that cannot be is refused, counted, counts as silence.
+
+        Returns:
+            Whether to step at once: this member is to be lowered.
+        """
+        if request.team != self._config.team:
+            return False
+        account = self._accounts.get(request.member)
+        why = request.refusal()
+        if account is None:
+            why = f'no member (members: {", ".join(self._config.members)})'
+        elif request.fall_time > self._times.fall_time:
+            why = (f'fall_time {request.fall_time:g} s (allowed: up to {self._times.fall_time:g}, '
+                   'the fall_time that the team is configured with)')
+        if why or account is None:
+            self.diagnosis.refused_requests += 1
+            self.diagnosis.last_refusal = f'request of {request.member!r} refused: {why}'
+            return False
+        if not account.hear(now, request, self._name):
+            return False
+        self._election.hear_support(now, request.member,
+                                    (request.accepted_term, request.accepted_leader),
+                                    request.accepted_sequence)
+        return request.member in self._lowering
+
+    def hear_list(self, now: float, heard: TeamAllocation) -> None:
+        """Takes a list of any leader; one's own echo says nothing."""
+        if heard.team != self._config.team:
+            return
+        if heard.leader != self._name:
+            self._election.hear_of(now, (heard.term, heard.leader), heard.sequence)
+        elif self._election.hear_namesake(now, heard.term, heard.sequence):
+            self.diagnosis.namesakes += 1
+
+    # -- the step --------------------------------------------------------------------------------
+    def step(self, now: float, budget: Heard[TeamBudget] | None) -> Step:
+        """One cycle: at a fixed rate, and at once when something fell.
+
+        Args:
+            now: s, not later than what it returns is sent.
+            budget: the last heard budget; None or too old: the members' failsafe amperages.
+        """
+        election = self._election
+        if election.step(now):
+            self._sharing.reset()
+        if election.role is not Role.LEADING:
+            self._lowering = frozenset()
+            return Step(persist=election.number if election.role is Role.STARTING else None)
+        lines: tuple[MemberAllocation, ...] = ()
+        if election.majority_since is not None:
+            lines = self._lines(now, self._budget(now, budget))
+        sequence = election.next_list(now)
+        for line in lines:
+            self._accounts[line.member].name(now, (election.number, sequence),
+                                             line.allocated_amperage + line.trim_amperage)
+        return Step(allocation=TeamAllocation(self._config.team, self._name, election.number,
+                                              sequence, self._times.valid_for, lines))
+
+    def persisted(self, now: float, term: int) -> None:
+        """Tells that ``term`` is on disk: from now on it may be used."""
+        self._election.persisted(now, term)
+
+    def total(self, now: float) -> TeamRequest:
+        """The team's total, as one member of what supplies it."""
+        return total_request(now, self._accounts, self._sharing.needs, self._times)
+
+    def holding_for(self, now: float) -> float:
+        """s for which nobody is raised any more (rule 5); infinite without a majority."""
+        longest = max((a.request.fall_time for a in self._accounts.values()
+                       if a.request is not None), default=0.0)
+        return self._election.held_for(
+            now, self._times.reservation(max(longest, self._times.fall_time)))
+
+    @property
+    def role(self) -> Role:
+        """What this candidate is doing."""
+        return self._election.role
+
+    @property
+    def term(self) -> Term:
+        """Own term, in use while leading."""
+        return self._election.term
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The books, by member."""
+        return self._accounts
+
+    # -- parts -----------------------------------------------------------------------------------
+    def _budget(self, now: float, heard: Heard[TeamBudget] | None) -> list[float]:
+        if heard is not None and heard.silence(now) < heard.value.valid_for:
+            return [max(0.0, a) for a in heard.value.amperage]
+        budget = [0.0, 0.0, 0.0]
+        for account in self._accounts.values():
+            for p in account.phases:
+                budget[p] += account.failsafe
+        return budget
+
+    def _is_mine(self, request: TeamRequest) -> bool:
+        return (request.accepted_term, request.accepted_leader) == self._election.term
+
+    def _lines(self, now: float, budget: list[float]) -> tuple[MemberAllocation, ...]:
+        """What to say to whom (rules 3 and 5)."""
+        holding = self.holding_for(now) > 0.0
+        room = list(budget)
+        states: list[MemberState] = []
+        held: dict[str, float] = {}
+        claims: dict[str, Claim] = {}
+        silent: list[str] = []
+        overdrawing: list[str] = []
+        for name, account in self._accounts.items():
+            request = account.request
+            heard = request is not None and now - account.heard_at <= self._times.valid_for
+            if not heard:
+                silent.append(name)
+            claim = claims[name] = account.claim(now)
+            kept = claim.overdrawn
+            if kept > 0.0:
+                overdrawing.append(name)
+            if request is None or not heard or not self._is_mine(request):
+                kept += claim.due
+            else:
+                held[name] = account.failsafe
+                states.append(MemberState.of(request, account.heard_at, holding))
+            if kept > 0.0:
+                for p in account.phases:
+                    room[p] -= kept
+        targets = self._sharing.step(now, states, room, held)
+        answerable = [n for n in targets if not self._accounts[n].answered]
+        grants = grant(targets, answerable, self._accounts, claims, budget, self._config.trim,
+                       holding)
+        self.diagnosis.silent, self.diagnosis.overdrawing = tuple(silent), tuple(overdrawing)
+        self._lowering = frozenset(
+            n for n, target in targets.items()
+            if n not in grants and claims[n].due > target.allocated_amperage)
+        return tuple(MemberAllocation(n, self._accounts[n].request_sequence, g.amperage,
+                                      g.trim_amperage, g.reason) for n, g in grants.items())

@@ -1,0 +1,125 @@
+"""What must stay reserved for each member of a team: the leader's books."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from charger_control.core.team.types import LeaseTimes, TeamRequest, phase_indices
+
+
+class Naming(NamedTuple):
+    """A line of a list that was sent.
+
+    Attributes:
+        list_id: term number and sequence of the list.
+        until: s, when the member can no longer act on it.
+        amperage: A per phase that it grants, trim included.
+    """
+
+    list_id: tuple[int, int]
+    until: float
+    amperage: float
+
+
+class Claim(NamedTuple):
+    """What one member may claim and draw, A per phase.
+
+    Attributes:
+        due: max(allocated, failsafe): what it may take on its own account.
+        reserved: max(allocated, drawable, failsafe): what nobody else may be given.
+        overdrawn: what its vehicle takes beyond ``due``, once that has lasted: nobody is lowered
+            for one that is still coming down, or that does not know yet, soon after its start,
+            what its vehicle draws.
+    """
+
+    due: float
+    reserved: float
+    overdrawn: float
+
+
+class Account:
+    """What one member may be drawing: what was named, what it reports, its failsafe."""
+
+    __slots__ = ('_configured_failsafe', '_namings', '_over_since', '_times', 'answered',
+                 'heard_at', 'request')
+
+    def __init__(self, times: LeaseTimes, failsafe: float) -> None:
+        """``failsafe``: A per phase to count on while the member has not said."""
+        self._times = times
+        self._configured_failsafe = failsafe
+        self._namings: deque[Naming] = deque()
+        self._over_since: float | None = None
+        self.request: TeamRequest | None = None
+        self.heard_at = 0.0
+        self.answered = True
+
+    def hear(self, now: float, request: TeamRequest, leader: str) -> bool:
+        """Takes a request; False for one that is not newer than the last.
+
+        ``leader``: whose books these are; only its own lists say something about them.
+        """
+        if self.request is not None and request.sequence <= self.request.sequence:
+            return False
+        self.request, self.heard_at, self.answered = request, now, False
+        accepted = (request.accepted_term, request.accepted_sequence)
+        # only a list that named the member tells which line it goes by: of one that did not, the
+        # member does not say whether it had the line of the list before
+        if request.accepted_leader == leader and any(
+                naming.list_id == accepted for naming in self._namings):
+            while self._namings[0].list_id != accepted:
+                self._namings.popleft()
+        return True
+
+    def name(self, now: float, list_id: tuple[int, int], amperage: float) -> None:
+        """Notes that a list sent now grants ``amperage``, trim included."""
+        self.answered = True
+        until = now + self._times.reservation(self._fall_time)
+        self._namings.append(Naming(list_id, until, amperage))
+
+    def granted(self, now: float) -> float:
+        """The most of what was named and may be in force, A per phase."""
+        namings = self._namings
+        while namings and namings[0].until <= now:
+            namings.popleft()
+        return max((naming.amperage for naming in namings), default=0.0)
+
+    def claim(self, now: float) -> Claim:
+        """What the member may claim and draw now.
+
+        Drawable counts for as long as the member could act on what was named, or as if it had been
+        named when it was last heard.
+        """
+        due = max(self.granted(now), self.failsafe)
+        request = self.request
+        if request is None or request.drawable_amperage <= due or not (
+                self._namings or now < self.heard_at + self._times.reservation(self._fall_time)):
+            self._over_since = None
+            return Claim(due, due, 0.0)
+        if self._over_since is None:
+            self._over_since = now
+        lasting = now - self._over_since >= self._fall_time + self._times.margin
+        over = request.drawable_amperage - due
+        return Claim(due, request.drawable_amperage, over if lasting else 0.0)
+
+    @property
+    def request_sequence(self) -> int:
+        """The request that an answer would answer."""
+        return 0 if self.request is None else self.request.sequence
+
+    @property
+    def failsafe(self) -> float:
+        """A per phase that the member takes when it hears nobody: reserved at any time."""
+        if self.request is None:
+            return self._configured_failsafe
+        return max(self.request.failsafe_amperage, self._configured_failsafe)
+
+    @property
+    def phases(self) -> Sequence[int]:
+        """Indices of the supply phases that it loads; all before it was heard."""
+        return phase_indices(self.request.phases if self.request is not None else ())
+
+    @property
+    def _fall_time(self) -> float:
+        return self._times.fall_time if self.request is None else self.request.fall_time

@@ -1,0 +1,179 @@
+"""The member's side of the lease: it numbers its requests and knows what is in force now."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from charger_control.core.team.types import (
+    LEASE_TIMES,
+    LeaseTimes,
+    TeamAllocation,
+    TeamRequest,
+    Term,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberConfig:
+    """Who this member is.
+
+    Attributes:
+        team: name of the team.
+        member: its own name, unique in the team.
+        failsafe_amperage: A per phase that it takes when it hears nobody.
+        times: ``lease_times(number of configured members)``.
+    """
+
+    team: str
+    member: str
+    failsafe_amperage: float = 0.0
+    times: LeaseTimes = LEASE_TIMES
+
+    def __post_init__(self) -> None:
+        if not self.team or not self.member:
+            raise ValueError(f'team {self.team!r}, member {self.member!r}: both must have a name')
+        if not 0.0 <= self.failsafe_amperage < math.inf:
+            raise ValueError(f'failsafe_amperage {self.failsafe_amperage} of member '
+                             f'{self.member!r} (allowed: a number, 0 or more)')
+
+
+class InForce(NamedTuple):
+    """What the team lets this member take now.
+
+    Attributes:
+        amperage: A per phase.
+        trim_amperage: A per phase that the PI may add.
+        ends_in: s until the lease ends; 0 where there is none.
+        reason: for a person.
+        silent: there is no lease: ``amperage`` is the failsafe, or 0 soon after start.
+    """
+
+    amperage: float
+    trim_amperage: float
+    ends_in: float
+    reason: str
+    silent: bool
+
+
+class Member:
+    """One member of a team: a charge point, or a team in a larger team."""
+
+    def __init__(self, config: MemberConfig, now: float, first_sequence: int = 1) -> None:
+        """Starts with nothing in force.
+
+        Args:
+            config: see there.
+            now: s, the moment of the start.
+            first_sequence: above every sequence that a member of this name has ever used, also
+                before a restart: a late answer to an old request must not pass for one to a new.
+        """
+        self._config = config
+        self._started = now
+        self._sequence = first_sequence - 1
+        self._sent: dict[int, float] = {}
+        self._term: Term = (0, '')
+        self._accepted_sequence = 0
+        self._leader_heard = -math.inf
+        self._answered = 0
+        self._allocated = 0.0
+        self._trim = 0.0
+        self._reason = ''
+        self._ends_at = -math.inf
+        self.refused = 0
+
+    @property
+    def term(self) -> Term:
+        """The term that this member follows; (0, '') for none yet."""
+        return self._term
+
+    def request(self, now: float, wish: TeamRequest) -> TeamRequest:
+        """The request to send now.
+
+        Args:
+            now: s, not later than the request is sent.
+            wish: what to ask for; team, member, sequence, what was accepted, what is in force and
+                the failsafe are filled in here.
+        """
+        self._sequence += 1
+        self._sent[self._sequence] = now
+        oldest = next(iter(self._sent))  # in the order of their sending
+        while now - self._sent[oldest] > self._config.times.valid_for:
+            del self._sent[oldest]
+            oldest = next(iter(self._sent))
+        number, leader = self._term
+        return TeamRequest(
+            self._config.team, self._config.member, self._sequence, leader, number,
+            self._accepted_sequence, wish.requested_amperage, wish.minimum_amperage,
+            self._allocated if now < self._ends_at else 0.0, wish.drawable_amperage,
+            wish.fall_time, wish.phase_map, wish.phases_in_use, wish.priority, wish.weight,
+            wish.vehicle_status, wish.amperage, wish.energy, wish.waiting,
+            self._config.failsafe_amperage)
+
+    def hear(self, now: float, heard: TeamAllocation) -> bool:
+        """Takes a leader's list, if it may.
+
+        A list is taken or left as a whole. What it says about this member renews the lease if it
+        answers a request that was sent no longer than ``valid_for`` ago; if it does not, it can
+        still lower what is in force: whoever accepts a list is bound by it.
+
+        Returns:
+            Whether what is in force or the leader followed has changed: send a request now.
+        """
+        term = (heard.term, heard.leader)
+        if heard.team != self._config.team or not self._may_follow(now, term, heard.sequence):
+            return False
+        line = heard.line(self._config.member)
+        if line is not None and not (0.0 <= line.allocated_amperage < math.inf
+                                     and 0.0 <= line.trim_amperage < math.inf):
+            self.refused += 1
+            return False
+        changed = term != self._term
+        self._term, self._accepted_sequence = term, heard.sequence
+        self._leader_heard = now
+        if line is None:
+            return changed
+        sent = self._sent.get(line.request_sequence)
+        before = (self._allocated, self._trim)
+        if now >= self._ends_at:
+            self._allocated = self._trim = 0.0
+        ends_at = self._lease_end(now, sent, line.request_sequence)
+        if ends_at is not None:
+            self._answered = line.request_sequence
+            self._ends_at = ends_at
+            self._allocated, self._trim = line.allocated_amperage, line.trim_amperage
+            self._reason = line.reason
+        else:
+            total = line.allocated_amperage + line.trim_amperage
+            if total < self._allocated + self._trim:
+                self._allocated = min(self._allocated, line.allocated_amperage)
+                self._trim = total - self._allocated
+                self._reason = line.reason
+        return changed or before != (self._allocated, self._trim)
+
+    def in_force(self, now: float) -> InForce:
+        """What this member may take now."""
+        if now < self._ends_at:
+            return InForce(self._allocated, self._trim, self._ends_at - now, self._reason, False)
+        valid_for = self._config.times.valid_for
+        if self._ends_at == -math.inf and now - self._started < valid_for:
+            return InForce(0.0, 0.0, 0.0, 'the team has not answered yet', True)
+        failsafe = self._config.failsafe_amperage
+        return InForce(failsafe, 0.0, 0.0,
+                       f'no answer from the team within {valid_for:g} s: {failsafe:g} A', True)
+
+    def _may_follow(self, now: float, term: Term, sequence: int) -> bool:
+        """Rule 4: a higher term only when the own leader, or the own start, is long enough ago."""
+        times = self._config.times
+        if term == self._term:
+            return sequence > self._accepted_sequence
+        return (term > self._term and now - self._started >= times.start_wait
+                and now - self._leader_heard >= times.silence)
+
+    def _lease_end(self, now: float, sent: float | None, request_sequence: int) -> float | None:
+        """Rule 1: until when an answer to a request sent then holds; None: it renews nothing."""
+        valid_for = self._config.times.valid_for
+        if sent is None or request_sequence < self._answered or now - sent >= valid_for:
+            return None
+        return sent + valid_for

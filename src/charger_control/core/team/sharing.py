@@ -1,0 +1,200 @@
+"""Shares a budget second after second: rotation, hysteresis, and members that draw less."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from charger_control.core.team.admission import Applicant, admit, rank
+from charger_control.core.team.allocator import (
+    DEFAULT_OPTIONS,
+    Share,
+    SharingOptions,
+    applicant,
+    share,
+    wants,
+)
+from charger_control.core.team.types import EPSILON, MemberState, phase_indices
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is remembered of one member.
+
+    Attributes:
+        running_since: s, when it was let in; None while it is not.
+        restart_at: s, before which it is not let in again.
+        drawing_less_since: s, since when it has drawn too much below its allocation.
+        drawn: A, the most it drew in that time.
+        needs: A, what is enough for it because it draws less; infinite: all it asks for.
+    """
+
+    running_since: float | None = None
+    restart_at: float = -math.inf
+    drawing_less_since: float | None = None
+    drawn: float = 0.0
+    needs: float = math.inf
+
+    def stop(self) -> None:
+        """It gets nothing any more."""
+        self.running_since = self.drawing_less_since = None
+        self.needs = math.inf
+
+    def watch(self, now: float, member: MemberState, options: SharingOptions) -> None:
+        """Notes what is enough for one that has drawn less for long, until it asks it back."""
+        measured = [a for a in member.amperage if not math.isnan(a)]
+        allocated = member.allocated_amperage
+        if not measured or allocated <= 0.0:
+            self.drawing_less_since = None
+            return
+        drawn = max(measured)
+        if drawn >= allocated - options.reclaim_amperage:
+            self.needs = math.inf
+        if drawn >= allocated - options.yield_amperage:
+            self.drawing_less_since = None
+            return
+        if self.drawing_less_since is None:
+            self.drawing_less_since, self.drawn = now, drawn
+        self.drawn = max(self.drawn, drawn)
+        if now - self.drawing_less_since >= options.yield_time:
+            self.needs = max(self.drawn + options.yield_amperage, member.minimum_amperage)
+            self.drawing_less_since = None
+
+
+class Sharing:
+    """The allocator with a memory. One leader has one."""
+
+    def __init__(self, options: SharingOptions = DEFAULT_OPTIONS) -> None:
+        self._options = options
+        self._sessions: dict[str, _Session] = {}
+        self._rotate_at: float | None = None
+
+    def reset(self) -> None:
+        """Forgets everything: somebody else may have led in between."""
+        self._sessions.clear()
+        self._rotate_at = None
+
+    def needs(self, member: MemberState) -> float:
+        """What is enough for the member now: its request, or less while it draws less, A."""
+        session = self._sessions.get(member.member)
+        return min(member.requested_amperage, session.needs if session else math.inf)
+
+    def step(self, now: float, members: Sequence[MemberState], budget: Sequence[float],
+             held: Mapping[str, float]) -> dict[str, Share]:
+        """What each member should get, as soon as there is room for it.
+
+        Args:
+            now: s.
+            members: those that are heard.
+            budget: A on each supply phase, less what is reserved for all others.
+            held: A per phase reserved for a member even with no allocation (its failsafe); a
+                member that is not there: nothing.
+
+        Returns:
+            A share for each of ``members``.
+        """
+        for member in members:
+            session = self._sessions.get(member.member)
+            if session is None:
+                session = self._sessions[member.member] = _Session()
+                if member.allocated_amperage > 0.0:  # another leader let it in
+                    session.running_since = now
+            if not wants(member):
+                session.stop()
+            session.watch(now, member, self._options)
+        kept = np.array([held.get(m.member, 0.0) for m in members], dtype=np.float64)
+        order = self._order(now, members, kept.tolist(), budget)
+        shares, admitted = share(members, order, budget, kept, self._options)
+        enough = [self.needs(m) for m in members]
+        held_back = any(s.allocated_amperage < min(m.requested_amperage, n) - EPSILON
+                        for m, s, n in zip(members, shares, enough, strict=True) if wants(m))
+        if held_back and any(n < m.requested_amperage
+                             for m, n in zip(members, enough, strict=True)):
+            lowered = [replace(m, requested_amperage=n)
+                       for m, n in zip(members, enough, strict=True)]
+            shares, admitted = share(lowered, order, budget, kept, self._options)
+        self._remember(now, members, admitted)
+        return {m.member: self._worded(now, m, s, i in admitted)
+                for i, (m, s) in enumerate(zip(members, shares, strict=True))}
+
+    def _order(self, now: float, members: Sequence[MemberState], held: Sequence[float],
+               budget: Sequence[float]) -> list[Applicant]:
+        """Those that may be let in, in their order.
+
+        First those that run and are protected, then by priority, and within one priority: running;
+        waiting for long (longest first); waiting, by rank; running, at the time of rotation.
+        Protected is who has run for less than minimum_on_time and is not too much for the budget.
+        """
+        options = self._options
+        if self._rotate_at is None:
+            self._rotate_at = now + options.rotation_time
+        rotating = now >= self._rotate_at
+        while now >= self._rotate_at:
+            self._rotate_at += options.rotation_time
+        fitting = self._fitting(members, held, budget)
+        ranked: list[tuple[tuple[float, int, tuple[object, ...]], Applicant]] = []
+        for i, member in enumerate(members):
+            session = self._sessions[member.member]
+            if not wants(member) or now < session.restart_at:
+                continue
+            order: tuple[object, ...] = rank(member)
+            priority, group = -float(member.priority), 2
+            since = session.running_since
+            if since is not None:
+                group = 3
+                if i in fitting and now - since < options.minimum_on_time:
+                    priority = -math.inf
+                elif i in fitting and not rotating:
+                    group = 0
+            elif now - member.waiting_since >= options.starving_time:
+                order, group = (member.waiting_since, member.member), 1
+            ranked.append(((priority, group, order),
+                           applicant(i, member, held[i], options, since is not None)))
+        ranked.sort(key=lambda entry: entry[0])
+        return [one for _, one in ranked]
+
+    def _fitting(self, members: Sequence[MemberState], held: Sequence[float],
+                 budget: Sequence[float]) -> set[int]:
+        """Those that run and could all go on if nobody else were let in."""
+        running = sorted((i for i, m in enumerate(members) if wants(m)
+                          and self._sessions[m.member].running_since is not None),
+                         key=lambda i: rank(members[i]))
+        free = list(budget)
+        for member, kept in zip(members, held, strict=True):
+            for p in phase_indices(member.phases) if kept else ():
+                free[p] -= kept
+        return admit([applicant(i, members[i], held[i], self._options, True) for i in running],
+                     free)
+
+    def _remember(self, now: float, members: Sequence[MemberState], admitted: Collection[int]
+                  ) -> None:
+        """Notes who was let in and who was stopped, and whether for another or for want of room."""
+        started: set[int] = set()
+        stopped: list[int] = []
+        for i, member in enumerate(members):
+            session = self._sessions[member.member]
+            if i in admitted and session.running_since is None:
+                session.running_since = now
+                started |= set(phase_indices(member.phases))
+            elif i not in admitted and session.running_since is not None:
+                stopped.append(i)
+        for i in stopped:
+            session = self._sessions[members[i].member]
+            session.stop()
+            if not started & set(phase_indices(members[i].phases)):
+                session.restart_at = now + self._options.restart_time
+
+    def _worded(self, now: float, member: MemberState, given: Share, admitted: bool) -> Share:
+        session = self._sessions[member.member]
+        wait = session.restart_at - now
+        if not admitted and wait > 0.0 and wants(member):
+            return Share(0.0, 'stopped because the budget fell: starts again in '
+                              f'{wait:.0f} s at the earliest')
+        if admitted and session.needs - EPSILON <= given.allocated_amperage < (
+                member.requested_amperage - EPSILON):
+            return Share(given.allocated_amperage,
+                         f'draws less: the rest above {session.needs:.1f} A is given away')
+        return given

@@ -1,0 +1,213 @@
+"""What members and leader of a team say to each other, and the times of their lease."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+
+from charger_control.core.limits import MIN_AMPERAGE, UNKNOWN_PHASES, Phases
+
+ALL_PHASES = (1, 2, 3)
+"""Supply phases."""
+Term = tuple[int, str]
+"""A term is unique to a leader: its number, then the leader's name."""
+EPSILON = 1e-9
+"""A, differences that are rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """The times of the lease, s (architecture.md, The team's lease).
+
+    Attributes:
+        valid_for: how long an allocation holds after the member sent the request it answers.
+        support: how long after the sending of a list a member's support counts for its leader.
+        silence: how long a member stays with a silent leader; not less than ``support``.
+        start_wait: how long member and candidate only listen after their own start.
+        takeover: how long a candidate hears nothing of a leader before it becomes one.
+        fall_time: how long a vehicle may take to obey, where the member has not said.
+        margin: for what is slower than it should be.
+        hold: whether a leader that has got its majority at first raises nobody (rule 5).
+    """
+
+    valid_for: float = 10.0
+    support: float = 5.0
+    silence: float = 5.0
+    start_wait: float = 5.0
+    takeover: float = 5.0
+    fall_time: float = 6.0
+    margin: float = 2.0
+    hold: bool = True
+
+    def reservation(self, fall_time: float) -> float:
+        """How long after it was sent a named value stays reserved, s."""
+        return self.valid_for + fall_time + self.margin
+
+
+LEASE_TIMES = LeaseTimes()
+ALONE = LeaseTimes(silence=0.0, start_wait=0.0, hold=False)
+"""A team of one: there is nobody whose share could be given away twice, so nobody waits."""
+
+
+def lease_times(members: int) -> LeaseTimes:
+    """The times for a team of ``members`` configured members."""
+    return ALONE if members == 1 else LEASE_TIMES
+
+
+_NUMBERS = ('requested_amperage', 'minimum_amperage', 'allocated_amperage', 'drawable_amperage',
+            'fall_time', 'waiting', 'failsafe_amperage')
+
+
+@lru_cache(maxsize=256)
+def _is_wiring(phase_map: tuple[int, ...]) -> bool:
+    return set(phase_map) <= set(ALL_PHASES) and len(set(phase_map)) == len(phase_map)
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRequest:
+    """What a member asks of its team; fields as in TeamRequest.msg, durations in s.
+
+    ``allocated_amperage`` is what was in force at the member when it sent this, without trim.
+    """
+
+    team: str = ''
+    member: str = ''
+    sequence: int = 0
+    accepted_leader: str = ''
+    accepted_term: int = 0
+    accepted_sequence: int = 0
+    requested_amperage: float = 0.0
+    minimum_amperage: float = MIN_AMPERAGE
+    allocated_amperage: float = 0.0
+    drawable_amperage: float = 0.0
+    fall_time: float = LEASE_TIMES.fall_time
+    phase_map: tuple[int, ...] = ()
+    phases_in_use: int = 7
+    priority: int = 0
+    weight: float = 1.0
+    vehicle_status: str = 'A'
+    amperage: Phases = UNKNOWN_PHASES
+    energy: float = 0.0
+    waiting: float = 0.0
+    failsafe_amperage: float = 0.0
+
+    def refusal(self) -> str:
+        """Why this request cannot be taken, in words; '' for a good one."""
+        numbers = (self.requested_amperage, self.minimum_amperage, self.allocated_amperage,
+                   self.drawable_amperage, self.fall_time, self.waiting, self.failsafe_amperage)
+        if not (min(numbers) >= 0.0 and sum(numbers) < math.inf):  # NaN fails one of the two
+            for name, value in zip(_NUMBERS, numbers, strict=True):
+                if not 0.0 <= value < math.inf:
+                    return f'{name} {value} (allowed: a number, 0 or more)'
+        if not 0.0 < self.weight < math.inf:
+            return f'weight {self.weight} (allowed: a number above 0)'
+        if not _is_wiring(self.phase_map):
+            return f'phase_map {list(self.phase_map)} (allowed: each of 1, 2, 3 at most once)'
+        return ''
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """Supply phases that this member loads; () where its wiring is unknown: all count."""
+        return supply_phases(self.phase_map, self.phases_in_use)
+
+
+@lru_cache(maxsize=256)
+def supply_phases(phase_map: tuple[int, ...], phases_in_use: int) -> tuple[int, ...]:
+    """Which supply phases a member loads, sorted; () for unknown.
+
+    Args:
+        phase_map: supply phase (1..3) of the member's L1, L2, L3; () unknown.
+        phases_in_use: bit mask of its own phases, 1 L1, 2 L2, 4 L3; 0 unknown: all that are wired.
+    """
+    used = [p for k, p in enumerate(phase_map) if phases_in_use & 1 << k]
+    return tuple(sorted(used or phase_map))
+
+
+@lru_cache(maxsize=256)
+def phase_indices(phases: Collection[int]) -> tuple[int, ...]:
+    """Indices 0..2 of the phases that count for a member: all three where they are unknown."""
+    return tuple(sorted(p - 1 for p in phases)) or (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAllocation:
+    """One member's line in a list; fields as in MemberAllocation.msg (A per phase)."""
+
+    member: str
+    request_sequence: int
+    allocated_amperage: float
+    trim_amperage: float = 0.0
+    reason: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class TeamAllocation:
+    """A leader's list; fields as in TeamAllocation.msg, ``valid_for`` in s."""
+
+    team: str
+    leader: str
+    term: int
+    sequence: int
+    valid_for: float
+    members: tuple[MemberAllocation, ...] = ()
+
+    def line(self, member: str) -> MemberAllocation | None:
+        """What the list says to ``member``; None where it does not name it."""
+        for line in self.members:
+            if line.member == member:
+                return line
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """A member as the allocator sees it, on the allocator's clock.
+
+    Attributes:
+        member: name, unique in the team.
+        requested_amperage: A per phase, the most it can use.
+        minimum_amperage: A per phase, the least that is of use.
+        phases: supply phases 1..3 that it loads; () unknown: counted on all.
+        priority: higher is served first.
+        weight: share of what there is, > 0.
+        vehicle_status: A B C D E F S R.
+        amperage: A measured per phase; NaN unknown.
+        energy: kWh into the vehicle this session.
+        waiting_since: s, since when the vehicle has been waiting for current.
+        last_heard: s, when the member was last heard.
+        failsafe_amperage: A per phase that it takes when it hears nobody.
+        allocated_amperage: A per phase in force at the member.
+        drawable_amperage: A per phase, the most its vehicle may be drawing.
+    """
+
+    member: str
+    requested_amperage: float
+    minimum_amperage: float = MIN_AMPERAGE
+    phases: tuple[int, ...] = ()
+    priority: int = 0
+    weight: float = 1.0
+    vehicle_status: str = 'C'
+    amperage: Phases = UNKNOWN_PHASES
+    energy: float = 0.0
+    waiting_since: float = 0.0
+    last_heard: float = 0.0
+    failsafe_amperage: float = 0.0
+    allocated_amperage: float = 0.0
+    drawable_amperage: float = 0.0
+
+    @classmethod
+    def of(cls, request: TeamRequest, heard_at: float, keeps: bool = False) -> MemberState:
+        """The state that a request, heard at ``heard_at`` s, describes.
+
+        ``keeps``: it is to have no more than what it reports in force.
+        """
+        requested = request.requested_amperage
+        if keeps:
+            requested = min(requested, request.allocated_amperage)
+        return cls(request.member, requested, request.minimum_amperage,
+                   request.phases, request.priority, request.weight, request.vehicle_status,
+                   request.amperage, 0.0 if math.isnan(request.energy) else request.energy,
+                   heard_at - request.waiting, heard_at, request.failsafe_amperage,
+                   request.allocated_amperage, request.drawable_amperage)

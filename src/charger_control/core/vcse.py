@@ -1,0 +1,293 @@
+"""VCSE, the team seen as one charging station: what it may draw together, and why.
+
+Per phase the least of: the fuse, the supply's fuse less the other loads, an external dimming, and
+what a parent team allocates. Every input has an expiry, and none that is lost means "unlimited".
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.limits import Phases, usable_voltage
+
+PHASES = 3
+LARGEST_AMPERAGE = 10_000.0
+"""A per phase beyond which a reading of the grid meter is absurd."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamBudget:
+    """What a team may draw together; fields as in TeamBudget.msg, ``valid_for`` in s."""
+
+    team: str
+    amperage: Phases
+    valid_for: float
+    reason: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class Dimming:
+    """A heartbeat of whoever may limit the team's power (grid operator, energy manager).
+
+    Attributes:
+        power: W that the team may draw together, >= 0; NaN: no limit now.
+    """
+
+    power: float
+
+    def refusal(self) -> str:
+        """Why this cannot be taken, in words; '' for a good one."""
+        if math.isinf(self.power) or self.power < 0.0:
+            return f'power {self.power} (allowed: 0 or more W, or NaN for no limit now)'
+        return ''
+
+
+@dataclass(frozen=True, slots=True)
+class VcseConfig:
+    """The supply of a team. Amperages in A per phase, times in s.
+
+    Attributes:
+        team: whose budget this is.
+        fuse: what the team's supply carries on each phase.
+        margin: kept free on each phase where a grid meter is used.
+        grid_meter: whether there is one at the point of supply.
+        grid_fuse: what the point of supply carries on each phase, with a grid meter; None: fuse.
+        grid_meter_has_team: the meter counts the team too; else the other loads only.
+        other_loads_max: what the other loads may reach, counted while the meter is silent; None:
+            all of ``grid_fuse``, so that nothing is left.
+        other_loads_rise: how long the other loads must have risen before that counts; a phase
+            above its fuse counts at once.
+        other_loads_fall: how long they must have fallen before that counts.
+        grid_meter_silent: after that the budget does not rise.
+        grid_meter_lost: after that ``other_loads_max`` counts.
+        dimming: whether a power limit with a heartbeat is expected.
+        dimming_timeout: without a heartbeat for as long, the failsafe power counts.
+        dimming_failsafe_power: W; also until the first heartbeat.
+        parent: name of the team that this one is a member of; '' for none.
+        valid_for: how long a budget holds.
+    """
+
+    team: str
+    fuse: Phases
+    margin: float = 1.0
+    grid_meter: bool = False
+    grid_fuse: Phases | None = None
+    grid_meter_has_team: bool = True
+    other_loads_max: float | None = None
+    other_loads_rise: float = 2.0
+    other_loads_fall: float = 30.0
+    grid_meter_silent: float = 3.0
+    grid_meter_lost: float = 10.0
+    dimming: bool = False
+    dimming_timeout: float = 120.0
+    dimming_failsafe_power: float = 4200.0
+    parent: str = ''
+    valid_for: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.parent == self.team:
+            raise ValueError(f'parent {self.parent!r} of team {self.team!r}: a team cannot supply '
+                             'itself; name the team above it, or none')
+        fuses = (*self.fuse, *(self.grid_fuse or ()))
+        for name, values in (
+                ('fuse, grid_fuse', fuses), ('margin', (self.margin,)),
+                ('other_loads_max', () if self.other_loads_max is None else (
+                    self.other_loads_max,)),
+                ('other_loads_rise, other_loads_fall', (self.other_loads_rise,
+                                                        self.other_loads_fall)),
+                ('dimming_failsafe_power', (self.dimming_failsafe_power,))):
+            if not all(0.0 <= value < math.inf for value in values):
+                raise ValueError(f'{name} {list(values)} of team {self.team!r} '
+                                 '(allowed: numbers, 0 or more)')
+
+
+class ParentAllocation(NamedTuple):
+    """What the parent team's lease allows now (Member.in_force).
+
+    Attributes:
+        amperage: A per phase.
+        ends_in: s until the lease ends; 0 where ``amperage`` is the failsafe.
+        reason: for a person.
+    """
+
+    amperage: float
+    ends_in: float
+    reason: str
+
+
+class OtherLoads:
+    """Low-pass of the other loads: a rise counts once it has lasted, a fall much later.
+
+    What counts is the most, over ``fall`` s, of the least over ``rise`` s.
+    """
+
+    def __init__(self, rise: float, fall: float) -> None:
+        """``rise``, ``fall``: s."""
+        self._rise, self._fall = rise, fall
+        self._samples: deque[tuple[float, float]] = deque()
+        self._lasting: deque[tuple[float, float]] = deque()
+
+    def hear(self, now: float, amperage: float, urgent: bool = False) -> float:
+        """Takes a sample in A, returns what counts; ``urgent``: the sample counts at once."""
+        while self._samples and self._samples[-1][1] >= amperage:
+            self._samples.pop()
+        self._samples.append((now, amperage))
+        while self._samples[0][0] < now - self._rise:
+            self._samples.popleft()
+        lasting = amperage if urgent else self._samples[0][1]
+        while self._lasting and self._lasting[-1][1] <= lasting:
+            self._lasting.pop()
+        self._lasting.append((now, lasting))
+        while self._lasting[0][0] < now - self._fall:
+            self._lasting.popleft()
+        return self._lasting[0][1]
+
+
+class Vcse:
+    """The budget of one team."""
+
+    def __init__(self, config: VcseConfig) -> None:
+        self._config = config
+        self._loads = [OtherLoads(config.other_loads_rise, config.other_loads_fall)
+                       for _ in range(PHASES)]
+        self._others: Heard[Phases] | None = None
+        self._grid: Heard[MeterReading] | None = None
+        self._dimming: Heard[Dimming] | None = None
+        self._last: Phases = (0.0, 0.0, 0.0)
+        self.refused = 0
+        self.last_refusal = ''
+
+    @property
+    def grid_fuse(self) -> Phases:
+        """What the point of supply carries, A on each phase."""
+        return self._config.grid_fuse or self._config.fuse
+
+    def hear_grid(self, heard: Heard[MeterReading], drawn: Phases) -> None:
+        """Takes a reading of the grid meter.
+
+        Args:
+            heard: one with an error, or without all three phase currents, renews nothing.
+            drawn: what the team draws on each supply phase, A, as its request says; NaN counts
+                as nothing, so that the other loads are not counted too low.
+        """
+        reading = heard.value
+        if reading.error:
+            return
+        if not all(abs(a) <= LARGEST_AMPERAGE for a in reading.amperage):
+            self._refuse(f'grid meter amperage {list(reading.amperage)} (allowed: three numbers '
+                         f'within {LARGEST_AMPERAGE:g} A)')
+            return
+        at = heard.at - max(0.0, reading.age)
+        if self._grid is not None and at < self._grid.at:
+            return
+        self._grid = Heard(reading, at)
+        others = []
+        for p in range(PHASES):
+            total = reading.amperage[p]
+            team = drawn[p] if self._config.grid_meter_has_team and drawn[p] > 0.0 else 0.0
+            urgent = self._config.grid_meter_has_team and total > self.grid_fuse[p]
+            others.append(self._loads[p].hear(at, max(0.0, total - team), urgent))
+        self._others = Heard((others[0], others[1], others[2]), at)
+
+    def hear_dimming(self, heard: Heard[Dimming]) -> str:
+        """Takes a heartbeat; returns '' or why it was refused (then it counts as silence)."""
+        why = heard.value.refusal()
+        if why:
+            self._refuse(why)
+        else:
+            self._dimming = heard
+        return why
+
+    def step(self, now: float, parent: ParentAllocation | None = None) -> TeamBudget:
+        """The budget now.
+
+        Args:
+            now: s.
+            parent: what the parent team's lease allows; None counts as nothing where a parent is
+                configured.
+        """
+        config = self._config
+        bounds: list[tuple[Phases, str]] = [(config.fuse, 'fuse')]
+        valid_for = config.valid_for
+        if config.grid_meter:
+            bounds.append(self._beside_others(now))
+        if config.dimming:
+            bounds.append(self._dimmed(now))
+        if config.parent:
+            given = parent or ParentAllocation(0.0, 0.0, 'no allocation yet')
+            bounds.append(((given.amperage,) * 3, f'team {config.parent}: {given.reason}'))
+            if given.ends_in > 0.0:
+                valid_for = min(valid_for, given.ends_in)
+        values, reasons = [], []
+        for p in range(PHASES):
+            amperage, reason = min(((b[p], r) for b, r in bounds), key=lambda entry: entry[0])
+            values.append(max(0.0, amperage))
+            if reason not in reasons:
+                reasons.append(reason)
+        self._last = (values[0], values[1], values[2])
+        return TeamBudget(config.team, self._last, valid_for, '; '.join(reasons))
+
+    def _beside_others(self, now: float) -> tuple[Phases, str]:
+        """What the other loads leave of the point of supply."""
+        config, fuse = self._config, self.grid_fuse
+        most = config.other_loads_max
+        silence = math.inf if self._others is None else self._others.silence(now)
+        if self._others is None or silence > config.grid_meter_lost:
+            words = 'never heard' if self._others is None else f'silent for {silence:.0f} s'
+            others: Phases = fuse if most is None else (most, most, most)
+            return self._left(others), f'grid meter {words}: other loads counted at their most'
+        left = self._left(self._others.value)
+        if silence > config.grid_meter_silent:
+            left = (min(left[0], self._last[0]), min(left[1], self._last[1]),
+                    min(left[2], self._last[2]))
+            return left, f'grid meter silent for {silence:.0f} s: the budget does not rise'
+        return left, 'other loads on the grid meter'
+
+    def _left(self, others: Phases) -> Phases:
+        fuse, margin = self.grid_fuse, self._config.margin
+        return (fuse[0] - margin - others[0], fuse[1] - margin - others[1],
+                fuse[2] - margin - others[2])
+
+    def _dimmed(self, now: float) -> tuple[Phases, str]:
+        """What the external power limit leaves: the same on each phase."""
+        config, heard = self._config, self._dimming
+        if heard is None or heard.silence(now) > config.dimming_timeout:
+            power = config.dimming_failsafe_power
+            reason = f'no dimming heartbeat: {power:g} W'
+        elif math.isnan(heard.value.power):
+            return (math.inf, math.inf, math.inf), 'not dimmed'
+        else:
+            power = heard.value.power
+            reason = f'dimmed to {power:g} W'
+        voltage = usable_voltage(self._grid.value.voltage if self._grid is not None else ())
+        amperage = power / (voltage * PHASES)
+        return (amperage, amperage, amperage), reason
+
+    def _refuse(self, why: str) -> None:
+        self.refused += 1
+        self.last_refusal = why
+
+
+def check_no_cycle(parents: Mapping[str, str]) -> None:
+    """Refuses teams that supply each other in a circle.
+
+    Args:
+        parents: for each team the team that it is a member of; '' or absent for none.
+
+    Raises:
+        ValueError: names the circle.
+    """
+    for start in parents:
+        path = [start]
+        while above := parents.get(path[-1], ''):
+            if above in path:
+                circle = ' -> '.join([*path[path.index(above):], above])
+                raise ValueError(f'teams supply each other in a circle: {circle}; '
+                                 'one of them must have no parent')
+            path.append(above)

@@ -1,0 +1,205 @@
+"""Reads any Modbus meter by its register table.
+
+Blocks with ``every: 1`` are read each cycle and make a reading; its time is that of the oldest of
+them. The others are read in between and keep their value. One whose block was not answered for
+``timeout`` s beyond its own interval becomes NaN ("not measured") in the next reading, so fresh
+currents never stand beside an old register unnoticed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
+from charger_control.drivers.bus import Backoff, Bus, Buses, Turn
+from charger_control.drivers.device import ModbusDevice
+from charger_control.drivers.modbus import ModbusLine
+from charger_control.drivers.options import Option, modbus_serial_options, serial_settings
+from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.register_table import Block, RegisterTable, Value, load
+
+RETRY_DELAY = (0.5, 10.0)
+"""s between requests to a silent meter, growing: the board on its line needs the time."""
+ONCE_TRIES = 3
+"""Tries per connection to read what does not change: some devices never answer that."""
+LOST_AFTER = 2
+"""Failures in a row to read the currents after which another meter may be there."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """The last answer of a block."""
+
+    registers: list[int]
+    at: float
+
+
+class ModbusMeter(ModbusDevice[MeterReading]):
+    """Implements ports.Meter for a register table."""
+
+    def __init__(self, bus: Bus[ModbusLine], table: RegisterTable, unit: int,
+                 timeout: float = 1.0, rate: float = 5.0) -> None:
+        """Args:
+            bus: of its line.
+            table: register map.
+            unit: Modbus address.
+            timeout: s without an answer after which the reading is no longer published.
+            rate: Hz, readings wanted; the line may give fewer.
+        """
+        super().__init__(bus, unit, table.quiet, table.answer_time)
+        self.timeout = timeout
+        self._table = table
+        self._period = 1.0 / rate
+        self._identity['model'] = table.model
+        self._fast = [block for block in table.blocks if block.every == 1]
+        self._slow = [block for block in table.blocks if block.every > 1]
+        self._once = [block for block in table.blocks if block.every == 0]
+        self._reads: dict[Block, _Read] = {}
+        self._queue: deque[Block] = deque()
+        self._tries: dict[Block, int] = {}
+        self._due: dict[Block, int] = {}
+        self._block: Block | None = None
+        """The one that is being read."""
+        self._is_lost = False
+        self._cycle = 0
+        self._cycle_at = 0.0
+        self._backoff = Backoff(*RETRY_DELAY)
+
+    def turn(self, now: float) -> Turn:
+        """See bus.Device."""
+        return Turn(0.0 if self._queue else self._cycle_at)
+
+    def transact(self, line: ModbusLine) -> None:
+        """See bus.Device."""
+        if not self._queue:
+            self._begin_cycle()
+        block = self._queue[0]
+        if block in self._slow:  # sooner if it fails
+            self._due[block] = self._cycle + max(1, block.every // 5)
+        if block in self._once:
+            self._tries[block] = self._tries.get(block, 0) + 1
+        self._block = block
+        registers = line.read(self._unit, block.function, block.address, block.count,
+                              self.answer_time)
+        self._queue.popleft()
+        if block in self._fast and self._is_lost:
+            self._start_over()  # who it is comes before what it measures
+            return
+        self._reads[block] = _Read(registers, self._now())
+        if block in self._slow:
+            self._due[block] = self._cycle + block.every
+        self._failures = 0
+        self._backoff.reset()
+        if block in self._once:
+            self._tries[block] = ONCE_TRIES
+            self._identify()
+        if block in self._fast and not any(other in self._fast for other in self._queue):
+            self._publish('', self._reading(), min(self._reads[fast].at for fast in self._fast))
+
+    def failed(self, error: AnswerError) -> None:
+        """Starts the cycle anew: at once after a first failure, then ever later."""
+        if self._block in self._once:
+            self._publish(str(error))
+            self._queue.popleft()
+            return
+        super().failed(error)
+        self._queue.clear()
+        self._cycle_at = self._now()
+        if self._failures > 1:
+            self._cycle_at += self._backoff.delay()
+        if self._failures >= LOST_AFTER and self._block in self._fast:
+            self._is_lost = True
+
+    def line_up(self) -> None:
+        """Starts over."""
+        super().line_up()
+        self._start_over()
+        self._failures = 0
+        self._backoff.reset()
+
+    def _start_over(self) -> None:
+        self._is_lost = False
+        self._queue.clear()
+        self._tries.clear()
+        self._due.clear()
+        self._cycle_at = self._now()
+
+    def _begin_cycle(self) -> None:
+        now = self._now()
+        self._cycle += 1
+        # On schedule if it can be caught up with, else from now on.
+        late = now - self._cycle_at
+        self._cycle_at = (self._cycle_at if late < self._period else now) + self._period
+        due = [block for block in self._slow if self._due.get(block, 0) <= self._cycle]
+        first = [block for block in due if self._fresh(block) is None]
+        unread = [block for block in self._once if self._tries.get(block, 0) < ONCE_TRIES]
+        if unread:
+            self._identity.pop('serial_number', None)
+        self._queue.extend(unread + first + self._fast)
+        self._queue.extend(block for block in due if block not in first)
+
+    def _reading(self) -> MeterReading:
+        energy = self._number('energy_imported')
+        return MeterReading(
+            voltage=self._phases('voltage'), amperage=self._phases('amperage'),
+            frequency=self._number('frequency'), active_power=self._number('active_power'),
+            energy_imported=energy, serial_number=self._identity.get('serial_number', ''))
+
+    def _identify(self) -> None:
+        number = self._number('serial_number')
+        if not math.isnan(number):
+            self._identity['serial_number'] = str(int(number))
+
+    def _phases(self, name: str) -> Phases:
+        value = self._table.values.get(name)
+        if value is None:
+            return UNKNOWN_PHASES
+        known = [self._decoded(value, address) for address in value.addresses]
+        l1, l2, l3 = known + [NAN] * (3 - len(known))
+        return l1, l2, l3
+
+    def _number(self, name: str) -> float:
+        value = self._table.values.get(name)
+        if value is None:
+            return NAN
+        if value.sum_of:
+            summed = self._table.values[value.sum_of]
+            return sum(self._decoded(summed, address) for address in summed.addresses)
+        return self._decoded(value, value.addresses[0])
+
+    def _decoded(self, value: Value, address: int) -> float:
+        block = self._table.block_of(value, address)
+        read = self._fresh(block) if block is not None else None
+        if block is None or read is None:
+            return NAN
+        first = address - block.address
+        return value.decode(read.registers[first:first + value.registers], self._table.word_order)
+
+    def _fresh(self, block: Block) -> _Read | None:
+        """The block's last answer, unless it is too old to stand beside fresh ones."""
+        read = self._reads.get(block)
+        if read is not None and block.every > 1:
+            age = self._now() - read.at
+            return read if age <= self.timeout + block.every * self._period else None
+        return read
+
+
+def options(table_name: str) -> tuple[Option, ...]:
+    """The options of the meter with this table."""
+    return (
+        *modbus_serial_options(load(table_name).defaults),
+        Option('timeout', float, 'without an answer, until the reading is no longer published',
+               1.0, 's', 0.2, 60.0),
+        Option('rate', float, 'readings wanted; the line may give fewer', 5.0, 'Hz', 0.05, 20.0),
+    )
+
+
+def open_meter(table_name: str, values: Mapping[str, Any], buses: Buses) -> ModbusMeter:
+    """The meter with this table; ``values`` checked against ``options``. Raises OptionError."""
+    return ModbusMeter(buses.modbus(values['port'], serial_settings(values)), load(table_name),
+                       values['unit'], values['timeout'], values['rate'])

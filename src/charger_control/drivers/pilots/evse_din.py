@@ -1,0 +1,309 @@
+"""EVracing EVSE-DIN and EVSE-WB behind ports.CurrentPilot (registers: evse_din_registers.py).
+
+The board has no heartbeat of its own and keeps an offer for ever, so this driver trusts nothing:
+what the board holds is compared with what it was told at each poll, its unit and power-on current
+are read at each connection and again every second, and "no offer" (0, the same in either unit) is
+written before anything is looked into.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from charger_control.core.iso61851 import PilotReading
+from charger_control.drivers.bus import Bus, Turn
+from charger_control.drivers.device import ModbusDevice
+from charger_control.drivers.modbus import READ_HOLDING, ModbusLine
+from charger_control.drivers.pilots.evse_din_check import BoardCheck
+from charger_control.drivers.pilots.evse_din_registers import (
+    FINE,
+    WHOLE,
+    Live,
+    SetUp,
+    amperes,
+    objection,
+    raw_offer,
+    reading,
+    register_map,
+)
+from charger_control.drivers.ports import AnswerError
+
+RETRY_DELAY = 0.5
+"""s between requests to a silent board. Not growing: it may come back with an offer of its own."""
+QUICK_RETRIES = 2
+"""Requests repeated at once before RETRY_DELAY counts."""
+LOST_AFTER = 3
+"""Requests in a row without an answer after which the board counts as newly connected."""
+UNIT_TRUST_TIME = 0.5
+"""s after which the unit is read again before an offer rises from 0: a board that restarted while
+nothing was offered shows no other sign of it."""
+OFFER_SETTLE_TIME = 0.3
+"""s for which 1001 may still show the offer before a lower one."""
+OPEN_TIME = 1.0
+"""s for which the board is kept off after the last call of ``open_contactor``."""
+FAREWELL_TIME = 1.2
+"""s that ``close`` waits for "no offer" to be acknowledged."""
+IDLE = 3600.0
+"""s to the next turn of a board that was told farewell."""
+Action = Callable[[ModbusLine, float], None]
+"""One transaction of a board, given its line and the time."""
+Plan = tuple[Action, Turn]
+
+
+@dataclass(frozen=True, slots=True)
+class EvseDinConfig:
+    """How an EVSE-DIN/EVSE-WB is run.
+
+    Attributes:
+        timeout: s without an answer after which the reading is no longer published.
+        fine_steps: count in 0.01 A (firmware 17 and later); sets the board's bit for it.
+        set_power_on_current: write 0 as current after a restart; else a board with more is refused.
+        tethered: the cable is fixed, so no cable rating is reported.
+        rate: Hz of polling.
+        dead_man: s without a call of ``offer`` after which "no offer" is written.
+        check_interval: s between two readings of unit and power-on current.
+    """
+
+    timeout: float = 1.5
+    fine_steps: bool = False
+    set_power_on_current: bool = True
+    tethered: bool = False
+    rate: float = 5.0
+    dead_man: float = 1.0
+    check_interval: float = 1.0
+
+
+class EvseDin(ModbusDevice[PilotReading]):
+    """Implements ports.CurrentPilot."""
+
+    def __init__(self, bus: Bus[ModbusLine], unit: int, config: EvseDinConfig) -> None:
+        """``unit``: Modbus address."""
+        self._board = register_map()
+        super().__init__(bus, unit, self._board.quiet, self._board.answer_time)
+        self._config = config
+        self.timeout = config.timeout
+        self.step = FINE if config.fine_steps else WHOLE
+        self._identity['model'] = self._board.model
+        self._order = (0, -math.inf)
+        """Raw offer asked for, and when it was; swapped whole by any thread."""
+        self._open_at = -math.inf
+        """When the contactor was asked to open."""
+        self._closing = False
+        self._said_farewell = threading.Event()
+        self._is_up = False
+        # All below belongs to the bus's thread.
+        self._held: set[int] | None = None
+        """Raw offers that the board may hold, told by us; None: never met."""
+        self._introduced = False
+        """Whether the board was seen or made to offer nothing, so that what it holds is ours."""
+        self._fresh = False
+        """Whether the last request was answered, so that the board did not just restart."""
+        self._is_off = False
+        """Whether the board is told to be off, whatever register 1000 says."""
+        self._firmware = 0
+        self._lowered = (0.0, -math.inf)
+        """A offered before the last lowering, and until when it may still be seen."""
+        self._poll_at = self._retry_at = 0.0
+        self._check = BoardCheck(fine_steps=config.fine_steps, interval=config.check_interval,
+                                 set_power_on_current=config.set_power_on_current)
+
+    def offer(self, amperage: float | None) -> None:
+        """See ports.CurrentPilot."""
+        before, fed = self._order
+        now = self._now()
+        self._order = (raw_offer(amperage, self.step), now)
+        if self._order[0] != before or now - fed > self._config.dead_man:
+            self._bus.wake()
+
+    def open_contactor(self) -> None:
+        """See ports.CurrentPilot."""
+        self._open_at = self._now()
+        self._bus.wake()
+
+    def close(self) -> None:
+        """See ports.CurrentPilot."""
+        self._closing = True
+        if self._is_up:
+            self._bus.wake()
+            self._said_farewell.wait(FAREWELL_TIME)
+        self._bus.remove(self, timeout=0.7)
+
+    def turn(self, now: float) -> Turn:
+        """See bus.Device."""
+        return self._plan(now)[1]
+
+    def transact(self, line: ModbusLine) -> None:
+        """See bus.Device."""
+        now = self._now()
+        action, _ = self._plan(now)
+        try:
+            action(line, now)
+        except AnswerError as error:
+            if error.kind == 'exceptions' and action in (self._read_set_up, self._write_set_up):
+                self._check.refuse(self._now(), f'its set-up cannot be read or written: {error}')
+            raise
+        self._failures = 0
+
+    def failed(self, error: AnswerError) -> None:
+        """See bus.Device."""
+        super().failed(error)
+        now = self._now()
+        self._fresh = False
+        self._retry_at = now + (RETRY_DELAY if self._failures > QUICK_RETRIES else 0.0)
+        if self._failures == LOST_AFTER:
+            self._check.start(now)
+
+    def line_up(self) -> None:
+        """See bus.Device."""
+        super().line_up()
+        self._is_up = True
+        self._fresh = False
+        self._failures = 0
+        self._retry_at = self._now()
+        self._check.start(self._now())
+
+    def line_down(self, error: str) -> None:
+        """See bus.Device."""
+        super().line_down(error)
+        self._is_up = False
+        if self._closing:
+            self._said_farewell.set()
+
+    def _target(self, now: float) -> int:
+        """The raw offer that the board should hold now."""
+        raw, fed = self._order
+        check = self._check
+        if (self._closing or check.refusal or not self._introduced or check.changes_unit
+                or now - fed > self._config.dead_man):
+            return 0
+        return raw
+
+    def _plan(self, now: float) -> Plan:
+        """What to do next, and when."""
+        target = self._target(now)
+        return (self._plan_lowering(now, target) or self._plan_offer(now, target)
+                or self._plan_routine())
+
+    def _plan_lowering(self, now: float, target: int) -> Plan | None:
+        """The way to a lower offer. Zero, and whole amperes, can be written whatever the board is;
+        a number in 0.01 A means a hundred times as much to a board that lost that unit."""
+        at = self._retry_at
+        if self._closing:
+            done = self._said_farewell.is_set()
+            return self._write_offer, Turn(now + IDLE if done else at, urgent=True, write=True)
+        if self._held is None or max(self._held) <= target:
+            return None
+        if target and self._config.fine_steps:
+            if not self._fresh:
+                return self._read_live, Turn(at, urgent=True)
+            if not self._check.verified:
+                return self._plan_check(at, urgent=True)
+        return self._write_offer, Turn(at, urgent=True, write=True)
+
+    def _plan_offer(self, now: float, target: int) -> Plan | None:
+        """What the board must be told, once it is known that it still is what it was."""
+        at = self._retry_at
+        if self._held is None or not self._fresh:
+            return self._read_live, Turn(at)
+        off = now - self._open_at < OPEN_TIME
+        if off != self._is_off:
+            return self._write_command, Turn(at, urgent=off, write=True)
+        if self._check.verified and self._held != {target}:
+            if (self._config.fine_steps and self._held == {0}
+                    and now - self._check.verified_at > UNIT_TRUST_TIME):
+                return self._plan_check(at)
+            return self._write_offer, Turn(at, write=True)
+        return None
+
+    def _plan_routine(self) -> Plan:
+        if self._check.at < self._poll_at:
+            return self._plan_check(max(self._retry_at, self._check.at))
+        return self._read_live, Turn(max(self._retry_at, self._poll_at))
+
+    def _plan_check(self, at: float, *, urgent: bool = False) -> Plan:
+        if self._check.pending:
+            return self._write_set_up, Turn(at, urgent, write=True)
+        return self._read_set_up, Turn(at, urgent)
+
+    def _write_offer(self, line: ModbusLine, now: float) -> None:
+        target = self._target(now)
+        before = self._held or set()
+        raw, fed = self._order
+        if raw and not target and now - fed > self._config.dead_man:
+            self._counts['dead_man'] += 1
+        self._held = before | {target}
+        line.write(self._unit, self._board.address['set_current'], [target], self.answer_time)
+        self._held = {target}
+        self._introduced = self._introduced or not target
+        now = self._now()
+        earlier = max(map(amperes, before), default=0.0)
+        if earlier > amperes(target):
+            self._lowered = (earlier, now + OFFER_SETTLE_TIME)
+        self._poll_at = now
+        if self._closing:
+            self._said_farewell.set()
+
+    def _write_command(self, line: ModbusLine, now: float) -> None:
+        off = now - self._open_at < OPEN_TIME
+        line.write(self._unit, self._board.address['command'], [int(off)], self.answer_time)
+        self._is_off = off
+        self._counts['contactor_opened'] += off
+        self._poll_at = self._now()
+
+    def _read_live(self, line: ModbusLine, now: float) -> None:
+        period = 1.0 / self._config.rate
+        # on schedule if it can be caught up with, else from now on
+        self._poll_at = (self._poll_at if now - self._poll_at < period else now) + period
+        registers = line.read(self._unit, READ_HOLDING, *self._board.live, self.answer_time)
+        now = self._now()
+        live = Live.of(registers)
+        self._fresh = True
+        self._firmware = live.firmware
+        self._identity['firmware'] = str(live.firmware)
+        self._is_off = live.turned_off
+        self._compare(live, now)
+        check = self._check
+        self._counts['objections'] = check.objections
+        if check.was_verified or check.refusal:
+            self._publish(check.refusal or check.note, reading(
+                live, tethered=self._config.tethered, refusal=check.refusal), now)
+        else:
+            self._publish('its set-up is being checked')
+
+    def _compare(self, live: Live, now: float) -> None:
+        """Takes what the board holds, and objects to what it should not."""
+        earlier, until = self._lowered
+        excused = earlier if now < until and not self._check.refusal else 0.0
+        if self._held is None or not self._introduced:
+            self._introduced = not live.set_current and not live.offered
+            self._held = {max(live.set_current, live.offered)}
+            return
+        self._check.suspicion = objection(live, self._held, excused, self.step)
+        if self._check.suspicion:
+            self._held = {max(live.set_current, live.offered)}
+            if not self._check.refusal:
+                self._check.refuse(now, self._check.suspicion)
+            return
+        if live.set_current not in self._held:
+            self._counts['restarts'] += 1
+            self._check.doubt(now, f'it holds {amperes(live.set_current):g} A, told was '
+                                   f'{max(map(amperes, self._held)):g} A: it restarted, and is '
+                                   'being checked')
+        self._held = {live.set_current}
+
+    def _read_set_up(self, line: ModbusLine, now: float) -> None:
+        registers = line.read(self._unit, READ_HOLDING, *self._board.set_up, self.answer_time)
+        now = self._now()
+        set_up = SetUp.of(registers)
+        self._identity['power_on_current'] = str(set_up.power_on_current)
+        self._identity['configuration'] = f'0x{set_up.configuration:04x}'
+        self._check.take(now, self._firmware, set_up)
+
+    def _write_set_up(self, line: ModbusLine, now: float) -> None:
+        name, value = self._check.writing(now)
+        line.write(self._unit, self._board.address[name], [value], self.answer_time)
+        self._counts['set_up_writes'] += 1
+        self._check.written(self._now())

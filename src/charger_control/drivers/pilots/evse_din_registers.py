@@ -1,0 +1,224 @@
+"""What the registers of an EVSE-DIN/EVSE-WB mean (tables/evse_din.yaml). Pure; for evse_din.py."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from charger_control.core.iso61851 import PilotReading
+from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
+from charger_control.drivers.register_table import document
+
+FINE_STEPS_FIRMWARE = 17
+"""The first firmware that offers 0.01 A."""
+FINE, WHOLE = 0.01, 1.0
+"""A, what 1 in a current register means with and without CONFIG_FINE_STEPS."""
+LEAST_FINE_OFFER = 500
+"""Raw: an offer in 0.01 A is never less than 5 A, so a smaller number is one of whole amperes."""
+OFFER_TOLERANCE = 0.1
+"""A that an offer may read above what was set: 0.1 % of duty is 0.06 A (domain.md 1.3)."""
+_LETTERS = {1: 'A', 2: 'B', 3: 'C', 4: 'D', 5: 'F'}
+_STEADY, _OFF = 1, 3
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The register table of the board.
+
+    Attributes:
+        address: of each register, by name.
+        live, set_up: (first address, count) of the two blocks that are read.
+        status_bits, configuration_bits: bit numbers by name.
+        defaults, quiet, answer_time, model: as in every table.
+    """
+
+    address: Mapping[str, int]
+    live: tuple[int, int]
+    set_up: tuple[int, int]
+    status_bits: Mapping[str, int]
+    configuration_bits: Mapping[str, int]
+    defaults: Mapping[str, Any]
+    quiet: float
+    answer_time: float
+    model: str
+
+
+@cache
+def register_map() -> Map:
+    """The map in tables/evse_din.yaml."""
+    table = document('evse_din')
+    live, set_up = table['reads']['live'], table['reads']['set_up']
+    return Map(table['registers'], (live['address'], live['count']),
+               (set_up['address'], set_up['count']), table['status_bits'],
+               table['configuration_bits'], table['defaults'], table['quiet'],
+               table['answer_time'], table['model'])
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Registers 1000..1007 as read; currents raw, in the board's unit of the moment."""
+
+    set_current: int
+    offered_current: int
+    vehicle_state: int
+    cable_current: int
+    command: int
+    firmware: int
+    evse_state: int
+    status: int
+
+    @classmethod
+    def of(cls, registers: Sequence[int]) -> Live:
+        """From the answer to the ``live`` read."""
+        board = register_map()
+        return cls(**{name: registers[board.address[name] - board.live[0]]
+                      for name in cls.__dataclass_fields__})
+
+    @property
+    def offered(self) -> int:
+        """Raw current that the pilot offers; 0 while it is steady or off."""
+        return 0 if self.evse_state in (_STEADY, _OFF) else self.offered_current
+
+    @property
+    def turned_off(self) -> bool:
+        """Whether the command to be off stands."""
+        return bool(self.command & 1)
+
+    def has(self, name: str) -> bool:
+        """Whether a status bit is set."""
+        return bool(self.status >> register_map().status_bits[name] & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """The registers from 2000 on that an offer hangs on; ``power_on_current`` raw."""
+
+    power_on_current: int
+    configuration: int
+
+    @classmethod
+    def of(cls, registers: Sequence[int]) -> SetUp:
+        """From the answer to the ``set_up`` read."""
+        board = register_map()
+        return cls(**{name: registers[board.address[name] - board.set_up[0]]
+                      for name in cls.__dataclass_fields__})
+
+    def has(self, name: str) -> bool:
+        """Whether a configuration bit is set."""
+        return bool(self.configuration >> register_map().configuration_bits[name] & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is to be done before the board may be given an offer.
+
+    Attributes:
+        refusal: why it must not be given one, in words; '' for no reason.
+        writes: (register, value) to set, in this order; empty: it may be given one.
+    """
+
+    refusal: str = ''
+    writes: tuple[tuple[str, int], ...] = ()
+
+
+def assess(firmware: int, set_up: SetUp, *, fine_steps: bool,
+           set_power_on_current: bool) -> Assessment:
+    """Whether the board is what was configured, and what to set if not."""
+    if firmware == 0:
+        return Assessment('it gives no firmware number (1005): is it an EVSE-DIN/EVSE-WB?')
+    if set_up.has('disable_evse'):
+        return Assessment('it is disabled (2005 bit 14): clear that bit')
+    writes: list[tuple[str, int]] = []
+    if set_up.power_on_current:
+        if not set_power_on_current:
+            return Assessment(f'it offers current by itself after a restart (2000 is '
+                              f'{set_up.power_on_current}): write 0 there, or set '
+                              'set_power_on_current to true')
+        writes.append(('power_on_current', 0))
+    if fine_steps:
+        if firmware < FINE_STEPS_FIRMWARE:
+            return Assessment(f'firmware {firmware} has no 0.01 A steps (from '
+                              f'{FINE_STEPS_FIRMWARE} on): set fine_steps to false')
+        if not set_up.has('fine_steps'):
+            bit = 1 << register_map().configuration_bits['fine_steps']
+            writes.append(('configuration', set_up.configuration | bit))
+    elif set_up.has('fine_steps'):
+        return Assessment('it counts in 0.01 A (2005 bit 7) though fine_steps is false: '
+                          'set fine_steps to true, or clear that bit')
+    return Assessment(writes=tuple(writes))
+
+
+def raw_offer(amperage: float | None, unit: float) -> int:
+    """The value of register 1000 for an offer: rounded down, 0 for none.
+
+    Args:
+        amperage: A; None, NaN, infinite or below 6 A is no offer; 80 A is the most.
+        unit: A per count, FINE or WHOLE.
+    """
+    if amperage is None or not math.isfinite(amperage) or amperage < MIN_AMPERAGE - _ROUNDING:
+        return 0
+    return math.floor(min(amperage, MAX_AMPERAGE) / unit + _ROUNDING)
+
+
+def amperes(raw: int) -> float:
+    """A that a current register means. The unit is told by the number itself: a board that lost
+    its unit must not be taken to offer a hundredth of what it does."""
+    return raw / 100.0 if raw >= LEAST_FINE_OFFER else float(raw)
+
+
+def objection(live: Live, allowed: set[int], excused: float, unit: float) -> str:
+    """What speaks against the board's answer, in words; '' for nothing.
+
+    Args:
+        live: registers as read.
+        allowed: raw values that it may hold as set current.
+        excused: A, an earlier offer that it may still be lowering.
+        unit: A per count.
+    """
+    told = max(map(amperes, allowed))
+    holds, offers = amperes(live.set_current), amperes(live.offered)
+    if live.set_current not in allowed and (
+            holds > told or _is_of_other_unit(live.set_current, unit)):
+        return (f'it holds {holds:g} A by itself (told was {told:g} A): it restarted or was set by '
+                'hand')
+    if offers > excused:
+        if _is_of_other_unit(live.offered, unit):
+            return f'it does not count in {unit:g} A any more (1001 is {live.offered})'
+        if offers > told + OFFER_TOLERANCE:
+            return f'it offers {offers:g} A, told was {told:g} A'
+    return ''
+
+
+def _is_of_other_unit(raw: int, unit: float) -> bool:
+    return raw != 0 and (raw >= LEAST_FINE_OFFER) != (unit == FINE)
+
+
+def reading(live: Live, *, tethered: bool, refusal: str) -> PilotReading:
+    """The board's answer in the words of the port.
+
+    Args:
+        live: registers as read.
+        tethered: the cable is fixed, so what the proximity pilot reads means nothing.
+        refusal: why the board must not be given an offer, '' for no reason.
+    """
+    letter = _LETTERS.get(live.vehicle_state, 'S')
+    error, cause = '', ''
+    if live.has('diode_failed'):
+        letter, error, cause = 'R', 'diode check failed', 'CpDiodeShortCircuit'
+    elif live.has('ventilation_failed'):
+        error, cause = 'the vehicle wants ventilation, there is none', 'VentilationNotAvailable'
+    elif live.has('rcd_error'):
+        error, cause = 'residual current (RCD) error', 'BoardFault'
+    elif letter == 'F':
+        error, cause = 'the board reports a failure', 'BoardFault'
+    elif letter == 'S':
+        error, cause = f'unknown vehicle state {live.vehicle_state} (1002)', 'BoardFault'
+    return PilotReading(
+        letter=letter, signaled_amperage=amperes(live.offered),
+        cable_amperage=NAN if tethered or not live.cable_current else float(live.cable_current),
+        contactor_closed=live.has('relay_on'), error='; '.join(filter(None, (refusal, error))),
+        error_cause=cause or ('BoardFault' if refusal else ''), unsafe=bool(refusal))

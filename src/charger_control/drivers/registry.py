@@ -1,0 +1,140 @@
+"""Drivers by name: what there is, which options each has, and how it is opened.
+
+A configuration is a mapping with ``driver`` and that driver's options, as in config/*.yaml::
+
+    {driver: sdm630, port: /dev/serial/by-id/usb-..., baudrate: 9600, parity: N, unit: 1}
+
+A new meter with a register table is one line in METERS; another protocol brings its own ``options``
+and ``open`` functions, and a board also ``withdraw``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from charger_control.drivers.bus import Buses
+from charger_control.drivers.meters import modbus as modbus_meter
+from charger_control.drivers.options import Option, OptionError, checked
+from charger_control.drivers.pilots import evse_din_factory
+from charger_control.drivers.ports import CurrentPilot, Meter
+
+__all__ = ['METERS', 'PILOTS', 'Buses', 'Option', 'OptionError', 'check_meter', 'check_pilot',
+           'open_meter', 'open_pilot', 'options', 'withdraw']
+
+Config = Mapping[str, Any]
+D_co = TypeVar('D_co', covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver(Generic[D_co]):
+    """One kind of device.
+
+    Attributes:
+        description: the device, for people.
+        options: what can be set.
+        open: from checked values and the process's buses to the device, not started.
+    """
+
+    description: str
+    options: Callable[[], tuple[Option, ...]]
+    open: Callable[[Mapping[str, Any], Buses], D_co]
+
+
+@dataclass(frozen=True, slots=True)
+class PilotDriver(Driver[CurrentPilot]):
+    """A board; ``withdraw``: as the function below, from checked values."""
+
+    withdraw: Callable[[Mapping[str, Any], float], str]
+
+
+def _table_meter(description: str, table: str) -> Driver[Meter]:
+    return Driver(description, partial(modbus_meter.options, table),
+                  partial(modbus_meter.open_meter, table))
+
+
+METERS: Mapping[str, Driver[Meter]] = {
+    'sdm630': _table_meter('Eastron SDM630 v2, Modbus RTU', 'sdm630'),
+}
+PILOTS: Mapping[str, PilotDriver] = {
+    'evse_din': PilotDriver('EVracing EVSE-DIN or EVSE-WB, Modbus RTU', evse_din_factory.options,
+                            evse_din_factory.open_pilot, evse_din_factory.withdraw),
+}
+
+
+def open_meter(config: Config, buses: Buses) -> Meter:
+    """A meter, not started.
+
+    Args:
+        config: driver and its options.
+        buses: of this process; devices on one port share its bus.
+
+    Raises:
+        OptionError: an unknown driver or option, an impossible value, or a port that is already
+            run with other settings.
+    """
+    name, driver = _driver(config, METERS, 'meter')
+    return driver.open(checked(config, driver.options(), f'meter {name}'), buses)
+
+
+def open_pilot(config: Config, buses: Buses) -> CurrentPilot:
+    """A control-pilot board, not started; arguments and errors as ``open_meter``."""
+    name, driver = _driver(config, PILOTS, 'pilot')
+    return driver.open(checked(config, driver.options(), f'pilot {name}'), buses)
+
+
+def withdraw(config: Config, within: float = 1.0) -> str:
+    """Writes "no offer" to a board whose process is dead, from a process of its own.
+
+    Opens the port as soon as the kernel has taken it from the dead process, writes, reads back,
+    tries again while there is time, and closes. Needs no bus and no ROS.
+
+    Args:
+        config: of the pilot, as for ``open_pilot``.
+        within: s after which it gives up; an attempt under way may take 0.7 s longer.
+
+    Returns:
+        '' once the board has acknowledged and reads back that it offers nothing, else what stood
+        in the way.
+
+    Raises:
+        OptionError: the configuration cannot be used.
+    """
+    name, driver = _driver(config, PILOTS, 'pilot')
+    return driver.withdraw(checked(config, driver.options(), f'pilot {name}'), within)
+
+
+def check_meter(config: Config) -> None:
+    """Refuses a configuration that ``open_meter`` would. Raises OptionError (a ValueError)."""
+    name, driver = _driver(config, METERS, 'meter')
+    checked(config, driver.options(), f'meter {name}')
+
+
+def check_pilot(config: Config) -> None:
+    """Refuses a configuration that ``open_pilot`` would. Raises OptionError (a ValueError)."""
+    name, driver = _driver(config, PILOTS, 'pilot')
+    checked(config, driver.options(), f'pilot {name}')
+
+
+def options(kind: str, driver: str) -> tuple[Option, ...]:
+    """The options of a driver, to declare parameters from; ``kind``: meter or pilot.
+
+    Raises:
+        OptionError: an unknown kind or driver.
+    """
+    kinds: Mapping[str, Mapping[str, Driver[Any]]] = {'meter': METERS, 'pilot': PILOTS}
+    if kind not in kinds:
+        raise OptionError(f'kind: {kind!r} (allowed: {", ".join(kinds)})')
+    return _driver({'driver': driver}, kinds[kind], kind)[1].options()
+
+
+AnyDriver = TypeVar('AnyDriver', bound=Driver[Any])
+
+
+def _driver(config: Config, drivers: Mapping[str, AnyDriver], kind: str) -> tuple[str, AnyDriver]:
+    name = config.get('driver')
+    if not isinstance(name, str) or name not in drivers:
+        raise OptionError(f'{kind}: driver: {name!r} (allowed: {", ".join(sorted(drivers))})')
+    return name, drivers[name]

@@ -1,0 +1,190 @@
+"""The cppwm_controller node: limits, meter, pilot and team in; decision and available out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from charger_control.core.cppwm_controller import Controller, ControllerConfig, Flags, Result
+from charger_control.core.cppwm_controller.start_stop import StartStopConfig
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.pi import PiConfig
+from charger_control.core.team import TeamAllocation
+from charger_control.nodes import membership
+from charger_control.nodes.membership import Membership, first_sequence
+from charger_control.ros.diagnostics import Health, Level
+from charger_control.ros.interfaces import (
+    AVAILABLE,
+    CHARGING,
+    CONTROL_PILOT,
+    DECISION,
+    LIMIT_SOURCES,
+    METER,
+    TEAM_ALLOCATION,
+    TEAM_REQUEST,
+)
+from charger_control.ros.node import BlockNode, member_name
+from charger_control.ros.parameters import Param
+from charger_control.ros.runner import run
+from charger_control.store.place import store_file
+from charger_control.store.store import Store
+
+REPEAT = 1.0
+"""s after which an unchanged decision is repeated."""
+
+PARAMS = (
+    Param('rate', 10.0, 'ticks of control', 'Hz', low=1.0, high=50.0),
+    Param('sources', ['hw', 'smart_charging', 'api'], 'limit sources; nothing is offered before '
+          'each has spoken', choices=tuple(LIMIT_SOURCES)),
+    Param('closed_loop', True, 'the meter has phase currents to regulate on; false: open loop, '
+          'available = commanded'),
+    Param('meter_period', 0.2, 'time between two samples of the meter', 's', low=0.02, high=30.0),
+    Param('meter_silent', 3.0, 'silence of the meter until trim is frozen (or 2.5 periods)', 's',
+          low=0.1, high=60.0),
+    Param('meter_lost', 11.0, 'silence of the meter until at most 6 A (or 4 periods)', 's',
+          low=0.1, high=300.0),
+    Param('meter_gone', 60.0, 'silence of the meter until 0 A (or 20 periods)', 's', low=0.1,
+          high=900.0),
+    Param('pilot_silence', 2.0, 'silence of the control pilot until 0 A, Faulted', 's', low=0.2,
+          high=10.0),
+    Param('own_trim', 2.0, 'what the PI may add when no team manages this charger', 'A', low=0.0,
+          high=6.0),
+    Param('fall_time', 6.0, 'what a vehicle may take to obey a lower signal', 's', low=0.5,
+          high=30.0),
+    Param('start_amperage', 6.5, 'from 0 up at once from here on', 'A', low=6.0, high=32.0),
+    Param('steady_time', 10.0, 'or at 6 A and more, held for this long', 's', low=0.0, high=600.0),
+    Param('start_hold', 5.0, "wait after plug-in or a client's own enable", 's', low=0.0,
+          high=600.0),
+    Param('restart_hold', 60.0, 'wait after the last stop', 's', low=0.0, high=3600.0),
+    Param('present_hold', 10.0, 'wait after a start of this node with a vehicle present', 's',
+          low=0.0, high=600.0),
+    Param('closings_per_hour', 12, 'contactor closings allowed in any hour', low=1, high=60),
+    Param('pi.gain', 0.9, 'share of a settled error that one step of trim takes away', low=0.0,
+          high=1.0),
+    Param('pi.dead_band', 0.1, 'errors up to this are left alone', 'A', low=0.0, high=2.0),
+    Param('pi.rest', 6.0, 'time the vehicle needs to follow a change of the signal', 's', low=0.5,
+          high=60.0),
+    Param('pi.pace', 5.0, 'time between changes of the signal', 's', low=0.5, high=60.0),
+    *membership.PARAMS,
+    Param('state_dir', '', 'where the number of starts is kept; empty: '
+          '~/.local/state/charger_control/<namespace>'),
+)
+
+
+def config_of(values: dict[str, Any]) -> ControllerConfig:
+    """The block's configuration from the parameters; ValueError for a bad combination."""
+    membership.check(values)
+    period = values['meter_period']
+    return ControllerConfig(
+        sources=tuple(values['sources']), closed_loop=values['closed_loop'], meter_period=period,
+        meter_silent=(values['meter_silent'], 2.5), meter_lost=(values['meter_lost'], 4.0),
+        meter_gone=(values['meter_gone'], 20.0), pilot_silence=values['pilot_silence'],
+        own_trim=values['own_trim'], fall_time=values['fall_time'],
+        start_stop=StartStopConfig(
+            start_amperage=values['start_amperage'], steady_time=values['steady_time'],
+            start_hold=values['start_hold'], restart_hold=values['restart_hold'],
+            present_hold=values['present_hold'], closings_per_hour=values['closings_per_hour']),
+        pi=PiConfig(gain=values['pi.gain'], dead_band=values['pi.dead_band'],
+                    rest=values['pi.rest'], pace=values['pi.pace'],
+                    window=max(2.0, 1.5 * period)))
+
+
+class CppwmController(BlockNode):
+    """Ticks the controller; a lower limit, a pilot state or a measurement ticks it at once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('cppwm_controller', PARAMS, **kwargs)
+        self._controller = Controller(self.checked(config_of))
+        self._pilot: ControlPilot | None = None
+        self._decided_at = -math.inf
+        self._result: Result | None = None
+        self._publish_decision = self.publisher(DECISION)
+        self._publish_available = self.publisher(AVAILABLE)
+        self._publish_charging = self.publisher(CHARGING)
+        for source in self._controller.sources:
+            self.hear(LIMIT_SOURCES[source],
+                      lambda heard, source=source: self._on_limit(source, heard))
+        self._membership = self._join() if self.values['team.managed'] else None
+        self.hear(METER, self._on_meter)
+        self.hear(CONTROL_PILOT, self._on_pilot)
+        self.every(self.values['rate'], self._step)
+        self.every(1.0, self._count_publishers)
+
+    def _join(self) -> Membership:
+        store = Store(store_file(self.values['state_dir'], self.get_namespace()))
+        sequence = first_sequence(store, self.wall())
+        store.close()
+        self.hear(TEAM_ALLOCATION, self._on_allocation)
+        return Membership(self.values, member_name(self.values['team.member'],
+                                                   self.get_namespace()),
+                          self.now(), sequence, self.publisher(TEAM_REQUEST))
+
+    # -- inputs ----------------------------------------------------------------------------------
+    def _on_limit(self, source: str, heard: Heard[AmperageLimit]) -> None:
+        self._controller.hear_limit(source, heard)
+        decision = None if self._result is None else self._result.decision
+        if decision is None or heard.value.amperage < decision.effective_amperage_limit:
+            self._step()
+
+    def _on_meter(self, heard: Heard[MeterReading]) -> None:
+        self._controller.hear_meter(heard)
+        self._step()
+
+    def _on_pilot(self, heard: Heard[ControlPilot]) -> None:
+        self._controller.hear_pilot(heard)
+        before, self._pilot = self._pilot, heard.value
+        if before is None or _state(before) != _state(heard.value):
+            self._step()
+
+    def _on_allocation(self, heard: Heard[TeamAllocation]) -> None:
+        assert self._membership is not None  # subscribed only by _join
+        if self._membership.hear(heard):
+            self._step()
+
+    def _count_publishers(self) -> None:
+        for name, source in self._controller.sources.items():
+            source.publishers = self.publishers_of(LIMIT_SOURCES[name])
+
+    # -- the tick --------------------------------------------------------------------------------
+    def _step(self) -> None:
+        now = self.now()
+        membership = self._membership
+        result = self._controller.step(now, membership and membership.allocation(now))
+        before = None if self._result is None else self._result.decision
+        self._result = result
+        self._publish_available(result.available)
+        self._publish_charging(result.charging)
+        if result.decision != before or now - self._decided_at >= REPEAT:
+            self._decided_at = now
+            self._publish_decision(result.decision)
+        if membership is not None:
+            live = None if result.decision.flags & Flags.PILOT_SILENT else self._pilot
+            membership.ask(now, result, live)
+
+    def health(self) -> list[Health]:
+        """The decision and what is wrong with its inputs."""
+        if self._result is None:
+            return [Health('decision', Level.WARN, 'no tick yet')]
+        decision = self._result.decision
+        flags = Flags(decision.flags)
+        bad = Flags.METER_GONE | Flags.PILOT_SILENT | Flags.SECOND_PUBLISHER
+        odd = flags & ~(Flags.HOLD | Flags.OPEN_LOOP)
+        level = Level.ERROR if flags & bad else Level.WARN if odd else Level.OK
+        values = {'commanded_amperage': f'{decision.commanded_amperage:.2f}',
+                  'limit_source': decision.limit_source,
+                  'flags': '|'.join(f.name or '' for f in flags)}
+        for name, source in self._controller.sources.items():
+            values[f'{name}.refused'] = str(source.refused)
+        return [Health('decision', level, decision.reason, values)]
+
+
+def _state(pilot: ControlPilot) -> tuple[str, str]:
+    return pilot.charge_controller_status, pilot.fault
+
+
+def main() -> int:
+    """Runs the node in its own process."""
+    return run([CppwmController])

@@ -1,0 +1,87 @@
+"""The fiscal_meter node: a meter read by its driver, published while it can be believed.
+
+``grid_meter`` is the same node for a second meter at the point of supply.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from charger_control.core.fiscal_meter import FiscalMeter as Believer
+from charger_control.core.fiscal_meter import FiscalMeterConfig, MeterReading
+from charger_control.core.heard import Heard
+from charger_control.drivers.bus import Buses
+from charger_control.drivers.registry import check_meter, open_meter
+from charger_control.ros.diagnostics import Health, Level
+from charger_control.ros.interfaces import GRID_METER, METER, Topic
+from charger_control.ros.node import BlockNode
+from charger_control.ros.parameters import Group, Param
+from charger_control.ros.runner import run
+
+PARAMS = (
+    Group('device', 'the meter: driver, port and what else the driver asks (docs/hardware.md)',
+          check_meter),
+    Param('rate', 20.0, 'how often the driver is looked at; a reading goes out when it is new',
+          'Hz', low=1.0, high=50.0),
+    Param('phase_currents', True, 'the meter must measure phase currents: without them a sample '
+          'is refused'),
+    Param('max_amperage', 200.0, 'a sample above this is refused', 'A', low=10.0, high=10_000.0),
+    Param('max_power', 80_000.0, 'the most that can flow here; a register that rises faster is '
+          'refused', 'W', low=1000.0, high=1e8),
+)
+
+
+class FiscalMeter(BlockNode):
+    """Publishes each new sample, then the age's end with an error, then nothing."""
+
+    def __init__(self, name: str = 'fiscal_meter', topic: Topic = METER,
+                 buses: Buses | None = None, **kwargs: Any) -> None:
+        super().__init__(name, PARAMS, **kwargs)
+        self._driver = open_meter(self.values['device'], buses or Buses())
+        self._meter = Believer(FiscalMeterConfig(
+            phase_currents=self.values['phase_currents'], timeout=self._driver.timeout,
+            max_amperage=self.values['max_amperage'], max_power=self.values['max_power']))
+        self._publish = self.publisher(topic)
+        self._published: Heard[MeterReading] | None = None
+        self._driver.start()
+        self.every(self.values['rate'], self._step)
+
+    def _step(self) -> None:
+        sample = self._driver.latest()
+        value = None if sample.value is None else Heard(sample.value, sample.at)
+        reading = self._meter.step(self.now(), value, sample.error)
+        if reading is None:
+            return
+        # a sample goes out once; what a late subscriber missed comes with the next
+        now = Heard(reading, sample.at)
+        if reading.error or self._published is None or self._published.at != sample.at:
+            self._publish(reading)
+        self._published = now
+
+    def health(self) -> list[Health]:
+        """The device, its counters, and what was refused."""
+        sample = self._driver.latest()
+        error = sample.error or ('no answer yet' if sample.value is None else '')
+        level = Level.ERROR if error else Level.OK
+        message = error or 'reading'
+        if not error and self._meter.refusal:
+            level, message = Level.WARN, f'refused: {self._meter.refusal}'
+        return [Health('device', level, message,
+                       {**sample.identity, **sample.counters, 'refused': self._meter.refused},
+                       sample.identity.get('serial_number') or str(self.values['device']['port']))]
+
+    def close(self) -> None:
+        """Frees the port."""
+        self._driver.close()
+
+
+class GridMeter(FiscalMeter):
+    """A second fiscal_meter, at the point of supply."""
+
+    def __init__(self, buses: Buses | None = None, **kwargs: Any) -> None:
+        super().__init__('grid_meter', GRID_METER, buses, **kwargs)
+
+
+def main() -> int:
+    """Runs the node in its own process."""
+    return run([FiscalMeter])

@@ -1,0 +1,72 @@
+"""The hw_limit node: the most that fuse, cable, phases and temperature allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from charger_control.core.heard import Heard
+from charger_control.core.hw_limit import HwLimitConfig, step
+from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.limits import AmperageLimit
+from charger_control.ros.diagnostics import Health, Level
+from charger_control.ros.interfaces import CONTROL_PILOT, LIMIT_HW
+from charger_control.ros.node import BlockNode
+from charger_control.ros.parameters import Param, Required
+from charger_control.ros.runner import run
+
+PARAMS = (
+    Param('fuse', Required(float), 'the least of fuse, wiring and contactor, per phase', 'A',
+          low=6.0, high=80.0, fixed=False),
+    Param('phases', Required(int), 'phases connected to this charge point', low=1, high=3),
+    Param('cable', Required(float), 'rating of the tethered cable; .nan for a socket, where the '
+          'proximity pilot tells it', 'A', low=6.0, high=80.0, nan=True, fixed=False),
+    Param('derating_from', float('nan'), 'board temperature from which the limit falls; .nan: no '
+          'sensor', 'degrees C', low=-40.0, high=150.0, nan=True, fixed=False),
+    Param('derating_to', float('nan'), 'board temperature at which 6 A are left, above it 0',
+          'degrees C', low=-40.0, high=150.0, nan=True, fixed=False),
+    Param('rate', 1.0, 'how often the limit is repeated', 'Hz', low=0.5, high=20.0),
+)
+
+
+def config_of(values: dict[str, Any]) -> HwLimitConfig:
+    """The block's configuration from the parameters; ValueError for a bad combination."""
+    return HwLimitConfig(values['fuse'], values['phases'], values['cable'],
+                         values['derating_from'], values['derating_to'])
+
+
+class HwLimit(BlockNode):
+    """Publishes limits/hw at its rate, and at once when the limit falls."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('hw_limit', PARAMS, **kwargs)
+        self._config = self.checked(config_of)
+        self._pilot: Heard[ControlPilot] | None = None
+        self._last = AmperageLimit(0.0)
+        self._publish = self.publisher(LIMIT_HW)
+        self.hear(CONTROL_PILOT, self._on_pilot)
+        self.every(self.values['rate'], self._step)
+
+    def parameters_changed(self, values: dict[str, Any]) -> None:
+        """Takes new figures at once."""
+        self._config = config_of(values)
+        self._step()
+
+    def _on_pilot(self, heard: Heard[ControlPilot]) -> None:
+        self._pilot = heard
+        if step(self._config, self.now(), heard).amperage != self._last.amperage:
+            self._step()
+
+    def _step(self) -> None:
+        self._last = step(self._config, self.now(), self._pilot)
+        self._publish(self._last)
+
+    def health(self) -> list[Health]:
+        """The limit and what bounds it."""
+        level = Level.OK if self._last.amperage > 0.0 else Level.WARN
+        return [Health('limit', level, self._last.reason,
+                       {'amperage': f'{self._last.amperage:g}'})]
+
+
+def main() -> int:
+    """Runs the node in its own process."""
+    return run([HwLimit])

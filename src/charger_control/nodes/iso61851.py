@@ -1,0 +1,174 @@
+"""The iso61851 node: what is available goes to the pilot's board, what the board says goes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import ControlPilot, PilotReading
+from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
+from charger_control.core.iso61851.faults import FaultConfig
+from charger_control.core.iso61851.signal import SignalConfig
+from charger_control.drivers.bus import Buses
+from charger_control.drivers.registry import check_pilot, open_pilot
+from charger_control.ros.diagnostics import Health, Level
+from charger_control.ros.inhibitor import SleepInhibitor
+from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, METER, RESET_FAULT
+from charger_control.ros.node import Answer, BlockNode
+from charger_control.ros.parameters import Group, Param
+from charger_control.ros.runner import run
+from charger_control.store.place import store_file
+from charger_control.store.store import Store
+
+REPEAT = 0.2
+"""s after which an unchanged control pilot is published again."""
+ROOM, LATCH = 'iso61851', 'fault'
+"""Where the store keeps the latched fault."""
+
+PARAMS = (
+    Group('device', 'the board: driver, port and what else the driver asks (docs/hardware.md)',
+          check_pilot),
+    Param('rate', 20.0, 'ticks', 'Hz', low=5.0, high=100.0),
+    Param('socket', False, 'a socket, not a tethered cable: the rating of the cable bounds the '
+          'signal'),
+    Param('ventilation', False, 'vehicles that ask for ventilation (state D) may charge'),
+    Param('pace', 5.0, 'time between changes of the signal that are not at once', 's', low=0.5,
+          high=60.0),
+    Param('present_hold', 10.0, 'no offer after a start with a vehicle present', 's', low=0.0,
+          high=600.0),
+    Param('stop_time', 6.0, 'time the vehicle has to stop after "no offer"; then the contactor '
+          'opens under load', 's', low=3.0, high=30.0),
+    Param('over_current_time', 7.0, 'drawing above 1.1 x (signal + 0.5 A) for longer is a fault',
+          's', low=6.0, high=60.0),
+    Param('clear_time', 30.0, 'time after which a clearable fault clears by itself, three times a '
+          'session', 's', low=1.0, high=3600.0),
+    Param('state_dir', '', 'where latched faults are kept; empty: '
+          '~/.local/state/charger_control/<namespace>'),
+)
+
+
+def config_of(values: dict[str, Any], step: float = 0.01, timeout: float = 1.0
+              ) -> CurrentPilotConfig:
+    """The block's configuration from the parameters and the board's own figures."""
+    return CurrentPilotConfig(
+        board_timeout=timeout, present_hold=values['present_hold'],
+        stop_time=values['stop_time'], socket=values['socket'],
+        signal=SignalConfig(step=step, pace=values['pace']),
+        faults=FaultConfig(stop_time=values['stop_time'], clear_time=values['clear_time'],
+                           over_current_time=values['over_current_time'],
+                           ventilation=values['ventilation']))
+
+
+class Iso61851(BlockNode):
+    """Ticks the block; a lower available amperage or HW limit ticks it at once."""
+
+    def __init__(self, buses: Buses | None = None, **kwargs: Any) -> None:
+        super().__init__('iso61851', PARAMS, **kwargs)
+        self._store = Store(store_file(self.values['state_dir'], self.get_namespace()))
+        self._driver = open_pilot(self.values['device'], buses or Buses())
+        self._control = CurrentPilotControl(
+            config_of(self.values, self._driver.step, self._driver.timeout),
+            (self._store.get(ROOM, LATCH) or {}).get('name', ''))
+        self._latched = self._control.faults.latched
+        self._offered = 0.0
+        self._published: tuple[ControlPilot, float] | None = None
+        self._fault = ''
+        self._inhibitor = SleepInhibitor()
+        self._publish = self.publisher(CONTROL_PILOT)
+        self.hear(AVAILABLE, self._on_available)
+        self.hear(LIMIT_HW, self._on_hw)
+        self.hear(METER, self._control.hear_meter)
+        self.serve(RESET_FAULT, self._reset_fault)
+        self._driver.start()
+        self.every(self.values['rate'], self._step)
+
+    # -- inputs ----------------------------------------------------------------------------------
+    def _on_available(self, heard: Heard[Any]) -> None:
+        self._control.hear_available(heard)
+        if not heard.value.enable or heard.value.available_amperage < self._offered:
+            self._step()
+
+    def _on_hw(self, heard: Heard[Any]) -> None:
+        self._control.hear_hw(heard)
+        if heard.value.amperage < self._offered:
+            self._step()
+
+    def _reset_fault(self, _request: Any, answer: Answer) -> None:
+        had = self._control.faults.reset()
+        if not had:
+            answer(success=False, code='NoFault', message='no fault is latched')
+            return
+        self._latch('')
+        self.get_logger().warning('the latched fault was cleared')
+        answer(success=True, code='OK', message='cleared; it comes back while the cause is there')
+
+    def _latch(self, fault: str) -> None:
+        """Keeps the latched fault over restarts."""
+        self._latched = fault
+        self._store.put(ROOM, LATCH, {'name': fault, 'wall': self.wall()})
+
+    # -- the tick --------------------------------------------------------------------------------
+    def _step(self) -> None:
+        now = self.now()
+        result = self._control.step(now, self._reading(), self._driver.latest().error)
+        if result.open_contactor:
+            self._driver.open_contactor()
+        self._driver.offer(result.offer)
+        self._offered = result.offer or 0.0
+        if result.latch != self._latched:
+            self._latch(result.latch)
+        if result.pilot is not None:
+            self._announce(now, result.pilot)
+
+    def _reading(self) -> Heard[PilotReading] | None:
+        sample = self._driver.latest()
+        return None if sample.value is None else Heard(sample.value, sample.at)
+
+    def _announce(self, now: float, pilot: ControlPilot) -> None:
+        """Publishes what has changed at once, what has not every REPEAT s."""
+        self._inhibitor.hold(pilot.contactor_feedback is True)
+        if pilot.fault != self._fault:
+            self._fault = pilot.fault
+            self.get_logger().error(f'fault: {pilot.fault}' if pilot.fault else 'no fault any more')
+        if self._published is not None:
+            before, at = self._published
+            same = (before.charge_controller_status, before.signaled_amperage, before.fault,
+                    before.contactor_feedback, before.error)
+            if same == (pilot.charge_controller_status, pilot.signaled_amperage, pilot.fault,
+                        pilot.contactor_feedback, pilot.error) and now - at < REPEAT - 0.01:
+                return
+        self._published = (pilot, now)
+        self._publish(pilot)
+
+    # -- the end ---------------------------------------------------------------------------------
+    def stop(self) -> None:
+        """No offer; then the vehicle has stop_time to stop."""
+        self._control.stop()
+        self._step()
+
+    def stopped(self) -> bool:
+        """Whether the vehicle has stopped, or had its time."""
+        return self._control.stopped(self.now(), self._reading())
+
+    def close(self) -> None:
+        """Writes "no offer", frees the port."""
+        self._driver.close()
+        self._inhibitor.hold(False)
+        self._store.close()
+
+    def health(self) -> list[Health]:
+        """The board with its counters, and the fault in force."""
+        sample = self._driver.latest()
+        error = sample.error or ('no answer yet' if sample.value is None else '')
+        unsafe = sample.value.error if sample.value is not None and sample.value.unsafe else ''
+        device = Health('device', Level.ERROR if error or unsafe else Level.OK,
+                        error or unsafe or 'answering', {**sample.identity, **sample.counters},
+                        sample.identity.get('serial_number') or str(self.values['device']['port']))
+        fault = Health('fault', Level.ERROR if self._fault else Level.OK, self._fault or 'none',
+                       {'latched': self._latched, 'recent': self._control.faults.recent})
+        return [device, fault]
+
+
+def main() -> int:
+    """Runs the node in its own process."""
+    return run([Iso61851])

@@ -1,0 +1,154 @@
+"""The team node: a candidate that leads its team when nobody else does, and shares the budget."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from charger_control.core.heard import Heard
+from charger_control.core.team import (
+    Leader,
+    Member,
+    MemberConfig,
+    Role,
+    TeamAllocation,
+    TeamConfig,
+    TeamRequest,
+    lease_times,
+)
+from charger_control.core.vcse import TeamBudget
+from charger_control.ros.diagnostics import Health, Level
+from charger_control.ros.interfaces import (
+    TEAM_ALLOCATION,
+    TEAM_REQUEST,
+    VCSE_BUDGET,
+    VCSE_REQUEST,
+)
+from charger_control.ros.node import BlockNode, member_name
+from charger_control.ros.parameters import Param
+from charger_control.ros.runner import run
+from charger_control.store.place import store_file
+from charger_control.store.store import Store
+
+ROOM, TERM = 'team', 'term'
+"""Where the store keeps the last term."""
+LOOK = 10.0
+"""Hz at which is looked whether a term has reached the disk, or a cycle is due."""
+
+PARAMS = (
+    Param('team', 'team', 'name of the team'),
+    Param('name', '', 'name of this candidate, unique in the team; empty: that of the namespace'),
+    Param('members', [], 'names of all members of the team; empty: a team of one, this charger'),
+    Param('candidates', [], 'names of those that may lead, the first to take over first; empty: '
+          'all members'),
+    Param('cycle', 1.0, 'time between two lists', 's', low=0.2, high=2.0),
+    Param('failsafe_amperage', 0.0, 'reserved per phase for a member that was never heard', 'A',
+          low=0.0, high=80.0),
+    Param('fall_time', 6.0, "the longest that a member's vehicle may take to obey", 's', low=0.5,
+          high=60.0),
+    Param('trim_amperage', float('nan'), 'the most trim a member is granted out of budget left '
+          'over; .nan: 2 A for a team of one, else 0', 'A', low=0.0, high=6.0, nan=True),
+    Param('state_dir', '', 'where the term is kept; empty: '
+          '~/.local/state/charger_control/<namespace>'),
+)
+
+
+def config_of(values: dict[str, Any], name: str = 'charger') -> TeamConfig:
+    """The team from the parameters; ValueError for a bad combination."""
+    trim = values['trim_amperage']
+    members = tuple(values['members']) or (name,)
+    candidates = tuple(values['candidates'])
+    if name not in (candidates or members):
+        raise ValueError(f'team.name = {name!r} is not among team.candidates or team.members '
+                         f'{list(candidates or members)}')
+    return TeamConfig(values['team'], members, candidates,
+                      failsafe_amperage=values['failsafe_amperage'],
+                      fall_time=values['fall_time'],
+                      trim_amperage=trim if trim >= 0.0 else None)
+
+
+class Team(BlockNode):
+    """Hears requests and lists, steps the leader once a cycle and at once when somebody falls."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('team', PARAMS, **kwargs)
+        name = member_name(self.values['name'], self.get_namespace())
+        self._config = self.checked(lambda values: config_of(values, name))
+        self._store = Store(store_file(self.values['state_dir'], self.get_namespace()))
+        now = self.now()
+        stored = (self._store.get(ROOM, TERM) or {}).get('number', 0)
+        self._leader = Leader(self._config, name, now, stored)
+        self._upward = Member(MemberConfig(f'{self._config.team}/vcse', self._config.team,
+                                           times=lease_times(1)), now)
+        self._budget: Heard[TeamBudget] | None = None
+        self._stepped_at = now - self.values['cycle']
+        self._term_write: tuple[int, Future[None]] | None = None
+        self._publish_list = self.publisher(TEAM_ALLOCATION)
+        self._publish_total = self.publisher(VCSE_REQUEST)
+        self.hear(TEAM_REQUEST, self._on_request)
+        self.hear(TEAM_ALLOCATION, self._on_list)
+        self.hear(VCSE_BUDGET, self._on_budget)
+        self.every(LOOK, self._look)
+
+    # -- inputs ----------------------------------------------------------------------------------
+    def _on_request(self, heard: Heard[TeamRequest]) -> None:
+        if self._leader.hear_request(heard.at, heard.value):
+            self._step()
+
+    def _on_list(self, heard: Heard[TeamAllocation]) -> None:
+        self._leader.hear_list(heard.at, heard.value)
+
+    def _on_budget(self, heard: Heard[TeamBudget]) -> None:
+        if heard.value.team != self._config.team:
+            return
+        before, self._budget = self._budget, heard
+        if before is not None and any(a < b for a, b in zip(
+                heard.value.amperage, before.value.amperage, strict=True)):
+            self._step()
+
+    # -- the cycle -------------------------------------------------------------------------------
+    def _look(self) -> None:
+        written = self._term_write is not None and self._term_write[1].done()
+        if written or self.now() - self._stepped_at >= self.values['cycle'] - 0.01:
+            self._step()
+
+    def _step(self) -> None:
+        now = self._stepped_at = self.now()
+        if self._term_write is not None and self._term_write[1].done():
+            term, future = self._term_write
+            self._term_write = None
+            if future.exception() is None:  # a term that is not on disk is never used
+                self._leader.persisted(now, term)
+        step = self._leader.step(now, self._budget)
+        if step.persist is not None and self._term_write is None:
+            self._term_write = (step.persist, self._store.put(ROOM, TERM,
+                                                              {'number': step.persist}))
+        if step.allocation is not None:
+            self._publish_list(step.allocation)
+            self._publish_total(self._upward.request(now, self._leader.total(now)))
+
+    def close(self) -> None:
+        """Closes the store."""
+        self._store.close()
+
+    def health(self) -> list[Health]:
+        """Who leads, who is silent, who takes more than it was given."""
+        diagnosis = self._leader.diagnosis
+        number, leader = self._leader.term
+        values = {'role': self._leader.role.name.lower(), 'term': number, 'leader': leader,
+                  'members': len(self._config.members), 'namesakes': diagnosis.namesakes,
+                  'refused_requests': diagnosis.refused_requests,
+                  'last_refusal': diagnosis.last_refusal}
+        if diagnosis.overdrawing:
+            return [Health('team', Level.ERROR, 'drawing more than granted: '
+                           + ', '.join(diagnosis.overdrawing), values)]
+        if self._leader.role is not Role.LEADING:
+            return [Health('team', Level.OK, 'following', values)]
+        if diagnosis.silent:
+            return [Health('team', Level.WARN, f'silent: {", ".join(diagnosis.silent)}', values)]
+        return [Health('team', Level.OK, 'leading', values)]
+
+
+def main() -> int:
+    """Runs the node in its own process."""
+    return run([Team])

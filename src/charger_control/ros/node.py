@@ -1,0 +1,163 @@
+"""What every node of the graph shares: one clock, topics from the table, one timer, diagnostics.
+
+A block's node is thin: it stores what it hears, and one timer calls its core. It never decides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.service import Service
+
+from charger_control.core.heard import Heard
+from charger_control.ros.convert import from_message, to_message
+from charger_control.ros.diagnostics import Health, Reporter
+from charger_control.ros.interfaces import ServiceRow, Topic
+from charger_control.ros.parameters import Group, Param, ParameterError, declare
+
+T = TypeVar('T')
+
+DEFERRED = object()
+"""What a service callback returns when the answer comes later through ``Answer``."""
+
+
+class BlockNode(Node):
+    """A node of one block.
+
+    Subclasses call ``hear`` and ``publisher`` with rows of the table, ``every`` once, and implement
+    ``health``. ``stop`` is called once on SIGTERM or SIGINT; the process ends when every node says
+    ``stopped`` (or at the runner's deadline).
+    """
+
+    def __init__(self, name: str, params: Sequence[Param | Group], **kwargs: Any) -> None:
+        """Declares ``params`` into ``self.values``; ParameterError if one cannot be taken."""
+        super().__init__(name, **kwargs)
+        self.values = declare(self, params, self.parameters_changed)
+        self._simulated = bool(self.get_parameter('use_sim_time').value)
+        self._clock = self.get_clock() if self._simulated else Clock(
+            clock_type=ClockType.STEADY_TIME)
+        self._reporter = Reporter(self)
+        self.create_timer(1.0, self._report, clock=self._clock)
+
+    def checked(self, config_of: Callable[[dict[str, Any]], T]) -> T:
+        """The configuration that ``config_of`` makes of the parameters; ParameterError if it
+        refuses their combination."""
+        try:
+            return config_of(self.values)
+        except ValueError as error:
+            raise ParameterError(str(error)) from error
+
+    # -- time ------------------------------------------------------------------------------------
+    def now(self) -> float:
+        """s on a clock that only moves forward and counts through suspend, or simulated time."""
+        if self._simulated:
+            return float(self.get_clock().now().nanoseconds) * 1e-9
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def wall(self) -> float:
+        """Unix s, for stamps and schedules only."""
+        return float(self.get_clock().now().nanoseconds) * 1e-9 if self._simulated else time.time()
+
+    # -- topics ----------------------------------------------------------------------------------
+    def publisher(self, topic: Topic) -> Callable[[Any], None]:
+        """A function that publishes a core value on ``topic``, stamped now."""
+        publisher: Publisher = self.create_publisher(topic.type, topic.name, topic.qos)
+
+        def publish(value: Any) -> None:
+            publisher.publish(to_message(value, self.get_clock().now().to_msg()))
+
+        return publish
+
+    def hear(self, topic: Topic, heard: Callable[[Heard[Any]], None]) -> None:
+        """Calls ``heard`` with the core value and the time of receipt of each message."""
+        def callback(message: Any) -> None:
+            heard(Heard(from_message(message), self.now()))
+
+        self.create_subscription(topic.type, topic.name, callback, topic.qos)
+
+    def publishers_of(self, topic: Topic) -> int:
+        """How many publish on ``topic`` now, as far as discovery knows."""
+        return self.count_publishers(topic.name)
+
+    def serve(self, row: ServiceRow, answer: Callable[[Any, Answer], None]) -> Service:
+        """Answers a service at any later time: ``answer(request, reply)``, then ``reply(...)``.
+
+        rclpy's events executor has no coroutine services, so the reply is held back here.
+        """
+        pending: list[Answer] = []
+
+        def callback(request: Any, response: Any) -> Any:
+            pending.append(Answer(response))
+            answer(request, pending[-1])
+            return DEFERRED
+
+        service = self.create_service(row.type, row.name, callback)
+        send = service.send_response
+
+        def send_or_hold(response: Any, header: Any) -> None:
+            if response is DEFERRED:
+                pending.pop().bind(lambda given: send(given, header))
+            else:
+                send(response, header)
+
+        service.send_response = send_or_hold  # type: ignore[method-assign]
+        return service
+
+    # -- the one timer ---------------------------------------------------------------------------
+    def every(self, rate: float, step: Callable[[], None]) -> None:
+        """Calls ``step`` at ``rate`` Hz, on the steady clock or on simulated time."""
+        self.create_timer(1.0 / rate, step, clock=self._clock)
+
+    def _report(self) -> None:
+        self._reporter.publish(self.health())
+
+    # -- for subclasses --------------------------------------------------------------------------
+    def health(self) -> Sequence[Health]:
+        """What ``/diagnostics`` says of this node, one entry per task."""
+        return [Health('state')]
+
+    def parameters_changed(self, values: dict[str, Any]) -> None:
+        """Takes new values of parameters that may change; ValueError refuses them all."""
+
+    def stop(self) -> None:
+        """Begins to end: withdraw what was offered."""
+
+    def stopped(self) -> bool:
+        """Whether this node may be destroyed now."""
+        return True
+
+    def close(self) -> None:
+        """Frees devices and files. Called once, also after an exception."""
+
+
+class Answer:
+    """The answer of one service call, given once, from any thread."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self._given: Any = None
+        self._send: Callable[[Any], None] | None = None
+
+    def bind(self, send: Callable[[Any], None]) -> None:
+        """Called by the executor when it wants to send."""
+        self._send = send
+        if self._given is not None:
+            send(self._given)
+
+    def __call__(self, **fields: Any) -> None:
+        """Sends the response with these fields."""
+        for name, value in fields.items():
+            setattr(self._response, name, value)
+        self._given = self._response
+        if self._send is not None:
+            self._send(self._given)
+
+
+def member_name(name: str, namespace: str) -> str:
+    """A member's name: the given one, or that of its namespace."""
+    return name or namespace.strip('/').replace('/', '.') or 'charger'

@@ -1,0 +1,214 @@
+"""The bridge in a real graph: rclpy publishers and an api node that stand in for the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import rclpy
+import requests
+import websocket
+from rclpy.experimental import EventsExecutor
+from rclpy.parameter import Parameter
+
+from charger_control.bridge import writer
+from charger_control.bridge.node import PARAMS, BridgeNode, request_of
+from charger_control.bridge.server import listen
+from charger_control.core.api.types import Limits, SetLimits
+from charger_control.core.cppwm_controller.types import Charging, Decision
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.session.types import Configuration, Transaction
+from charger_control.ros import interfaces
+from charger_control.ros.convert import seconds
+from charger_control.ros.node import Answer, BlockNode
+from charger_control.ros.parameters import ParameterError, check
+
+
+class Others(BlockNode):
+    """The rest of the graph, as far as the bridge hears it."""
+
+    def __init__(self) -> None:
+        super().__init__('others', (), namespace='/charger')
+        self.asked: list[Any] = []
+        self.silent = False
+        self.say = {topic: self.publisher(topic) for topic in (
+            interfaces.CHARGING, interfaces.METER, interfaces.CONTROL_PILOT, interfaces.DECISION,
+            interfaces.LIMITS_DOCUMENT, interfaces.TRANSACTION, interfaces.CONFIGURATION)}
+        self.amperage = 0.0
+        self.serve(interfaces.SET_LIMITS, self._answer)
+        self.say[interfaces.LIMITS_DOCUMENT](Limits(amperage_limit=10.0, expires_in=300.0))
+        self.say[interfaces.TRANSACTION](Transaction(state='Charging'))
+        self.say[interfaces.CONFIGURATION](Configuration('home', 'garage', 'id', 16.0))
+        self.say[interfaces.DECISION](Decision(reason='because'))
+        self.every(10.0, self._step)
+
+    def _step(self) -> None:
+        self.say[interfaces.METER](MeterReading((230.0,) * 3, (8.0,) * 3))
+        self.say[interfaces.CONTROL_PILOT](ControlPilot('C', 'C2', 16.0))
+        self.say[interfaces.CHARGING](Charging(commanded_amperage=self.amperage))
+
+    def _answer(self, request: Any, reply: Answer) -> None:
+        self.asked.append(request)
+        if self.silent:
+            return
+        if request.set_amperage_limit and request.amperage_limit == 66.0:
+            reply(success=False, code='StoreFailed', message='disk full')
+        else:
+            reply(success=True, code='OK', message='')
+
+
+class Graph:
+    """A bridge and the others on one executor, turned by a thread."""
+
+    def __init__(self) -> None:
+        rclpy.init(args=[])
+        self.bridge = BridgeNode(namespace='/charger',
+                                 parameter_overrides=[Parameter('port', value=0)])
+        self.others = Others()
+        self.executor = EventsExecutor()
+        self.executor.add_node(self.bridge)
+        self.executor.add_node(self.others)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._ended.is_set():
+            self.executor.spin_once(timeout_sec=0.1)
+
+    @property
+    def url(self) -> str:
+        return self.bridge.web.url
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.bridge.close()
+        rclpy.try_shutdown()
+
+
+@pytest.fixture(scope='module')
+def graph() -> Iterator[Graph]:
+    one = Graph()
+    try:
+        until(lambda: requests.get(one.url + '/api/v1/health', timeout=5).json()['status'] == 'ok')
+        yield one
+    finally:
+        one.end()
+
+
+def until(condition: Callable[[], Any], within: float = 10.0) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, 'it did not come about'
+        time.sleep(0.02)
+
+
+def test_every_document_comes_from_its_topic(graph: Graph) -> None:
+    def get(name: str) -> Any:
+        return requests.get(f'{graph.url}/api/v1/{name}', timeout=5).json()
+
+    assert get('charging')['commandedAmperage'] == 0.0
+    assert get('limits')['amperageLimit'] == 10.0
+    assert get('transaction')['state'] == 'Charging'
+    assert get('transaction')['vehicleStatus'] == 'C'
+    assert get('configuration')['controllerName'] == 'garage'
+    assert get('health')['decision']['reason'] == 'because'
+
+
+def test_a_message_reaches_a_client_as_a_frame(graph: Graph) -> None:
+    client = websocket.create_connection(graph.url.replace('http', 'ws') + '/api/ws', timeout=5)
+    graph.others.amperage = 13.25
+    until(lambda: '"commandedAmperage":13.25' in client.recv(), 2.0)
+    start, frames = time.monotonic(), 0
+    while time.monotonic() - start < 1.0:
+        frames += '"charging"' in client.recv()
+    assert 9 <= frames <= 11
+    client.close()
+
+
+def test_limits_reach_the_api_node(graph: Graph) -> None:
+    graph.others.asked.clear()
+    url = graph.url + '/api/v1/limits'
+    body = '{"amperageLimit": NaN, "timeout": 1500, "enabled": null, "onePhaseLimit": true}'
+    assert requests.put(url, data=body, timeout=5).status_code == 204
+    request, = graph.others.asked
+    assert (request.set_amperage_limit, request.amperage_limit != request.amperage_limit) == (
+        True, True)
+    assert (request.set_timeout, seconds(request.timeout)) == (True, 1.5)
+    assert (request.set_enabled, request.give_enabled_back) == (True, True)
+    assert (request.set_one_phase_limit, request.one_phase_limit) == (True, True)
+    assert not request.set_power_limit
+    assert request.client == '127.0.0.1 (REST)'
+    refused = requests.put(url, data='{"amperageLimit": 66}', timeout=5)
+    assert (refused.status_code, refused.json()['error']['detail']) == (507, 'disk full')
+
+
+def test_many_writers_at_once(graph: Graph) -> None:
+    graph.others.asked.clear()
+    results: list[int] = []
+
+    def write(amperage: int) -> None:
+        with requests.Session() as session:
+            body = f'{{"amperageLimit": {amperage}}}'
+            results.extend(session.put(graph.url + '/api/v1/limits', timeout=5,
+                                       data=body).status_code for _ in range(10))
+
+    threads = [threading.Thread(target=write, args=(6 + i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [204] * 80
+    assert len(graph.others.asked) == 80
+
+
+def test_an_api_node_that_hangs(graph: Graph) -> None:
+    graph.others.silent = True
+    try:
+        start = time.monotonic()
+        answer = requests.put(graph.url + '/api/v1/limits', data='{"enabled": true}', timeout=5)
+        assert writer.DEADLINE <= time.monotonic() - start < writer.DEADLINE + 0.5
+        assert (answer.status_code, answer.json()['error']['code']) == (503, 'NoAnswer')
+    finally:
+        graph.others.silent = False
+    until(lambda: requests.put(graph.url + '/api/v1/limits', data='{"enabled": true}',
+                               timeout=5).status_code == 204)
+
+
+def test_health_for_diagnostics(graph: Graph) -> None:
+    health, = graph.bridge.health()
+    assert health.message == 'OK'
+    assert health.values['url'] == graph.url
+    assert health.values['limits written'] >= 1
+
+
+def test_bad_configuration_is_a_parameter_error(graph: Graph) -> None:
+    with listen('127.0.0.1', 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ParameterError, match=f'127.0.0.1:{port}'):
+            BridgeNode(namespace='/other', parameter_overrides=[Parameter('port', value=port)])
+    with pytest.raises(ParameterError, match='credentials'):
+        BridgeNode(namespace='/other', parameter_overrides=[
+            Parameter('port', value=0), Parameter('host', value='0.0.0.0')])
+    with pytest.raises(ParameterError, match=r'bridge\.auth'):
+        BridgeNode(namespace='/other', parameter_overrides=[Parameter('auth', value='off')])
+
+
+def test_every_parameter_has_words_and_a_default() -> None:
+    assert check(PARAMS, {}, 'bridge')['host'] == '127.0.0.1'
+    assert all(param.about for param in PARAMS)
+    assert not [p.name for p in PARAMS if 'password' in p.name or 'secret' in p.name]
+
+
+def test_request_of_sets_every_field() -> None:
+    change = SetLimits(True, False, False, True, 10.0, True, 2000.0, True, 60.0, True, True, True,
+                       True, 'me')
+    request = request_of(change)
+    for name in SetLimits.__slots__:
+        value = getattr(request, name)
+        assert (seconds(value) if name == 'timeout' else value) == getattr(change, name)

@@ -1,0 +1,157 @@
+"""Fakes for the core tests: blocks whose inputs are renewed until told otherwise, and a board.
+
+Ticks are powers of two of a second, so that times add up exactly and edges can be hit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from charger_control.core.cppwm_controller import Controller, ControllerConfig, Result
+from charger_control.core.cppwm_controller.types import AvailableAmperage
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import ControlPilot, PilotReading
+from charger_control.core.iso61851.current_pilot import (
+    CurrentPilotConfig,
+    CurrentPilotControl,
+    PilotResult,
+)
+from charger_control.core.limits import NAN, AmperageLimit
+
+HW = AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0, reason='fuse 32 A')
+NO_OPINION = AmperageLimit(NAN)
+
+
+def control_pilot(letter, signaled=0.0, **fields):
+    """A state of the control pilot as iso61851 publishes it."""
+    digit = '2' if signaled and letter in 'BCD' else '1'
+    return ControlPilot(letter, letter + digit, signaled, **fields)
+
+
+class ControllerDesk:
+    """A controller at 8 Hz. ``None`` for an input silences it; a change holds until the next.
+
+    The board follows at once: signaled is what was available in the tick before.
+    """
+
+    TICK = 0.125
+
+    def __init__(self, letter='A', now=1000.0, **config):
+        config.setdefault('sources', ('hw', 'smart_charging', 'api'))
+        self.config = ControllerConfig(**config)
+        self.controller = Controller(self.config)
+        self.now = now
+        self.limits = {name: NO_OPINION for name in self.config.sources}
+        self.limits['hw'] = HW
+        self.letter = letter
+        self.board = {}
+        self.pilot_alive = True
+        self.meter = MeterReading(amperage=(0.0, 0.0, 0.0))
+        self.allocation = None
+        self.result: Result | None = None
+
+    def tick(self):
+        """One tick later."""
+        self.now += self.TICK
+        return self.step()
+
+    def step(self):
+        """Inputs, then the decision, at the time that it is."""
+        for name, limit in self.limits.items():
+            if limit is not None:
+                self.controller.hear_limit(name, Heard(limit, self.now))
+        if self.pilot_alive:
+            signaled = self.result.available.available_amperage if self.result else 0.0
+            pilot = control_pilot(self.letter, signaled)
+            self.controller.hear_pilot(Heard(replace(pilot, **self.board), self.now))
+        if self.meter is not None:
+            self.controller.hear_meter(Heard(self.meter, self.now))
+        self.result = self.controller.step(self.now, self.allocation)
+        return self.result.decision
+
+    def run(self, seconds):
+        """The decision after ``seconds``."""
+        for _ in range(round(seconds / self.TICK)):
+            self.tick()
+        return self.result.decision
+
+    def until(self, amperage, limit=600.0):
+        """s until something (or nothing, for 0) is commanded."""
+        start = self.now
+        while (self.tick().commanded_amperage > 0.0) != (amperage > 0.0):
+            assert self.now - start < limit, f'not within {limit} s'
+        return self.now - start
+
+    def charging(self, **fields):
+        """Brings it to charging, past all holds."""
+        self.letter = 'A'
+        self.run(1.0)
+        self.letter = 'C'
+        self.run(30.0)
+        assert self.result.decision.commanded_amperage > 0.0
+        for name, value in fields.items():
+            setattr(self, name, value)
+        return self
+
+
+class PilotDesk:
+    """The iso61851 block at 16 Hz over a board that does as told at once."""
+
+    TICK = 0.0625
+
+    def __init__(self, letter='C', now=1000.0, latched='', **config):
+        self.control = CurrentPilotControl(CurrentPilotConfig(**config), latched)
+        self.now = now
+        self.board = PilotReading(letter, 0.0)
+        self.obeys = True
+        self.board_alive = True
+        self.hw = replace(HW)
+        self.available = AvailableAmperage(16.0, 16.0, True)
+        self.amperage = None
+        self.error = ''
+        self.result: PilotResult | None = None
+
+    def set(self, **fields):
+        """Changes what the board says."""
+        self.board = replace(self.board, **fields)
+        return self
+
+    def tick(self):
+        """One tick later."""
+        self.now += self.TICK
+        return self.step()
+
+    def step(self):
+        """Inputs, then the decision, at the time that it is."""
+        if self.obeys and self.result is not None:
+            self.set(signaled_amperage=self.result.offer or 0.0)
+        if self.board_alive:
+            self._reading = Heard(self.board, self.now)
+        if self.available is not None:
+            self.control.hear_available(Heard(self.available, self.now))
+        if self.hw is not None:
+            self.control.hear_hw(Heard(self.hw, self.now))
+        if self.amperage is not None:
+            self.control.hear_meter(Heard(MeterReading(amperage=self.amperage), self.now))
+        self.result = self.control.step(self.now, getattr(self, '_reading', None), self.error)
+        return self.result
+
+    def run(self, seconds):
+        """The decision after ``seconds``."""
+        for _ in range(round(seconds / self.TICK)):
+            self.tick()
+        return self.result
+
+    def offering(self):
+        """Past the hold after a start: the board offers, the vehicle charges."""
+        letter = self.board.letter
+        self.set(letter='A').run(1.0)
+        self.set(letter=letter).run(1.0)
+        assert self.result.offer == 16.0
+        return self
+
+    @property
+    def fault(self):
+        """The fault in force."""
+        return self.result.pilot.fault
