@@ -31,7 +31,7 @@ STARTED = re.compile(r'(\w+): started, pid (\d+)')
 QUICK = {
     'hw_limit': {'fuse': 16.0, 'phases': 3, 'cable': 32.0},
     'vcse': {'fuse': [20.0, 20.0, 20.0]},
-    'cppwm_controller': {'sources': ['hw', 'api'], 'start_hold': 0.5, 'restart_hold': 1.0, 'steady_time': 1.0,
+    'cppwm_controller': {'start_hold': 0.5, 'restart_hold': 1.0, 'steady_time': 1.0,
                          'present_hold': 1.0, 'pi.rest': 1.5, 'pi.pace': 1.0},
     'iso61851': {'present_hold': 1.0, 'pace': 1.0, 'clear_time': 2.0},
 }
@@ -136,7 +136,7 @@ class LiveCharger:
         for source in (QUICK, parameters):
             for node, values in source.items():
                 nodes.setdefault(node, {}).update(values)
-        for node in ('api', 'session', 'iso61851', 'cppwm_controller', 'team'):
+        for node in ('api', 'session', 'iso61851', 'cppwm_controller', 'smart_charging', 'team'):
             nodes.setdefault(node, {}).setdefault('state_dir', str(self.folder / 'state'))
         self.config.write_text(yaml.safe_dump(
             {'/**': {name: {'ros__parameters': values} for name, values in nodes.items()}}))

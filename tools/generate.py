@@ -103,7 +103,7 @@ def parameters_md() -> str:
         for name, driver in drivers.items():
             lines += [f'### {name}', '', driver.description, '',
                       '| option | default | allowed | what it is |', '|---|---|---|---|']
-            for option in driver.options:
+            for option in driver.options():
                 default = 'required' if option.default is None else f'`{option.default}`'
                 lines.append(f'| device.{option.name} | {default} | {option.allowed} | '
                              f'{option.description} |')

@@ -80,6 +80,18 @@ def test_a_faster_graph_is_thinned_to_the_newest_values(bench: Bench) -> None:
     assert 99 <= len(seen) <= 103, '10 s at 10 a second'
 
 
+def test_the_last_of_a_burst_is_held_back_no_longer_than_needed(bench: Bench) -> None:
+    bench.due()
+    for i in range(5):
+        bench.state.put(CHARGING, Charging(frequency=float(i)))
+        bench.due()
+    held = bench.feed.held_back(bench.now)
+    assert 0.0 < held <= 0.1
+    bench.now += held + 1e-9
+    assert bench.due()[CHARGING]['frequency'] == 4.0
+    assert bench.feed.held_back(bench.now) == float('inf')
+
+
 def test_silence_never_lasts(bench: Bench) -> None:
     bench.state.put(CHARGING, Charging(frequency=50.0))
     bench.state.put(PILOT, ControlPilot('C', 'C2', 16.0))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +30,7 @@ from charger_control.ros import interfaces
 from charger_control.ros.convert import seconds
 from charger_control.ros.node import Answer, BlockNode
 from charger_control.ros.parameters import ParameterError, check
+from charger_control.ros.runner import EXIT_CONFIG
 
 
 class Others(BlockNode):
@@ -187,6 +192,16 @@ def test_health_for_diagnostics(graph: Graph) -> None:
     assert health.values['limits written'] >= 1
 
 
+def test_a_web_side_that_fails_ends_the_process(graph: Graph,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not graph.bridge.web.failed
+    graph.bridge._look()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(graph.bridge.web), 'running', False)
+        with pytest.raises(RuntimeError, match='web server'):   # which the runner lets through
+            BridgeNode._look(graph.bridge)
+
+
 def test_bad_configuration_is_a_parameter_error(graph: Graph) -> None:
     with listen('127.0.0.1', 0) as taken:
         port = taken.getsockname()[1]
@@ -212,3 +227,36 @@ def test_request_of_sets_every_field() -> None:
     for name in SetLimits.__slots__:
         value = getattr(request, name)
         assert (seconds(value) if name == 'timeout' else value) == getattr(change, name)
+
+
+def test_the_process_from_start_to_good_bye() -> None:
+    bridge = subprocess.Popen(
+        [sys.executable, '-m', 'charger_control.bridge.node', '--ros-args', '-p', 'port:=0'],
+        stderr=subprocess.PIPE, text=True)
+    try:
+        assert bridge.stderr is not None
+        line = next(line for line in bridge.stderr if 'serving' in line)
+        url, = re.findall(r'serving (http://127\.0\.0\.1:\d+)/', line)
+        assert requests.get(url + '/api/v1/charging', timeout=5).status_code == 503
+        client = websocket.create_connection(url.replace('http', 'ws') + '/api/ws', timeout=5)
+        bridge.send_signal(signal.SIGTERM)
+        code = None
+        while code is None:
+            opcode, frame = client.recv_data_frame(True)
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                code = int.from_bytes(frame.data[:2], 'big')
+        assert code == 1001
+        assert bridge.wait(5.0) == 0
+    finally:
+        bridge.kill()
+        bridge.communicate()
+
+
+def test_the_process_that_must_not_start() -> None:
+    bridge = subprocess.run(
+        [sys.executable, '-m', 'charger_control.bridge.node', '--ros-args', '-p', 'port:=0',
+         '-p', 'host:=0.0.0.0'], capture_output=True, text=True, timeout=30, check=False)
+    assert bridge.returncode == EXIT_CONFIG
+    assert 'no credentials' in bridge.stderr
+    assert 'Traceback' not in bridge.stderr
+    assert len(bridge.stderr.splitlines()) == 1

@@ -42,12 +42,13 @@ class ControllerDesk:
         self.config = ControllerConfig(**config)
         self.controller = Controller(self.config)
         self.now = now
-        self.limits = {name: NO_OPINION for name in self.config.sources}
+        self.limits = dict.fromkeys(self.config.sources, NO_OPINION)
         self.limits['hw'] = HW
         self.letter = letter
         self.board = {}
         self.pilot_alive = True
-        self.meter = MeterReading(amperage=(0.0, 0.0, 0.0))
+        self.meter: MeterReading | None = MeterReading(amperage=(0.0, 0.0, 0.0))
+        self.gain = 0.0
         self.allocation = None
         self.result: Result | None = None
 
@@ -65,6 +66,8 @@ class ControllerDesk:
             signaled = self.result.available.available_amperage if self.result else 0.0
             pilot = control_pilot(self.letter, signaled)
             self.controller.hear_pilot(Heard(replace(pilot, **self.board), self.now))
+            if self.gain:  # a vehicle that draws this share of the signal
+                self.meter = MeterReading(amperage=(signaled * self.gain,) * 3)
         if self.meter is not None:
             self.controller.hear_meter(Heard(self.meter, self.now))
         self.result = self.controller.step(self.now, self.allocation)
@@ -88,7 +91,7 @@ class ControllerDesk:
         self.letter = 'A'
         self.run(1.0)
         self.letter = 'C'
-        self.run(30.0)
+        self.run(6.0)
         assert self.result.decision.commanded_amperage > 0.0
         for name, value in fields.items():
             setattr(self, name, value)

@@ -174,8 +174,8 @@ class Oracle:
             sum(DEFAULTS.power if d.power is None else d.power for d in demands),
             max((d.phases for d in demands if d.phases is not None), default=None))
 
-    def composite(self, evse: int, t: int, unit: RateUnit) -> tuple[float, int | None, int]:
-        said = self.limit(evse, t)
+    def composite(self, said: Said, unit: RateUnit) -> tuple[float, int | None, int]:
+        """What a composite schedule tells of ``said``: limit, phases, stack level."""
         factor = DEFAULTS.voltage * (DEFAULTS.phases if said.phases is None else said.phases)
         if unit is RateUnit.A:
             own = (said.amperage, said.amperage_stack)

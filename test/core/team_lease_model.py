@@ -10,7 +10,10 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 from charger_control.core.heard import Heard
@@ -314,7 +317,7 @@ class World:
         self.outcome = Outcome()
         self.duplicates = rng.choice((0.0, 0.0, 0.05))
         self.rashness = rng.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1))
-        self.duration = rng.choice((40.0, 50.0, 60.0, 85.0))
+        self.duration = rng.choice((35.0, 45.0, 55.0, 75.0))
         self.queue: dict[int, list[tuple[Machine, str, Any]]] = defaultdict(list)
         self._actions: dict[int, list[Callable[[float], None]]] = defaultdict(list)
         self.teams = [TeamModel(self, chr(ord('a') + i), members, rng, mutation, greedy)
@@ -424,6 +427,19 @@ class World:
         def change(_: float) -> None:
             machine.appetite = value
         self._at(start, change)
+
+
+def search_in_parallel(seeds: range, chunk: int = 250, greedy: bool = True) -> tuple[int, list[str]]:
+    """Runs all schedules on all processors.
+
+    Returns:
+        How many were run, and what was seen (one entry for each chunk with a violation).
+    """
+    chunks = [range(first, min(first + chunk, seeds.stop))
+              for first in range(seeds.start, seeds.stop, chunk)]
+    with ProcessPoolExecutor(mp_context=get_context('spawn')) as pool:
+        results = list(pool.map(partial(search, greedy=greedy), chunks))
+    return sum(count for count, _ in results), [seen for _, seen in results if seen]
 
 
 def search(seeds: Iterable[int], mutation: Mutation = RULES, greedy: bool = True

@@ -560,6 +560,7 @@ class History:
         self.confirmed: dict[str, Any] | None = None  # what is known to be stored
         self.waiting: list[Change] = []
         self.asked: set[int] = set()
+        self.given_up: set[int] = set()
 
     def courses(self, api: Api) -> list[tuple[float, bool]]:
         """What ``api`` would allow from now on, if nothing more happened to it."""
@@ -585,10 +586,12 @@ class History:
             change = self.waiting.pop(0)
             if on_disk:
                 self.stored = change.stored
-            if not error:
+            if not error and change.number not in self.given_up:
                 self.confirmed = change.stored
             for answer in self.api.settle(change.number, error):
                 self.asked.remove(answer.number)  # one answer each
+                if answer.number != change.number:  # said before its own write has ended
+                    self.given_up.add(answer.number)
                 assert answer.success == (answer.code in ('OK', 'UntilRestart'))
                 assert (answer.code == 'OK') == (error == '')
         if not self.waiting and (again := self.api.rewrite(present(self.now))) is not None:
@@ -597,6 +600,7 @@ class History:
     def crash(self) -> None:
         self.waiting.clear()
         self.asked.clear()
+        self.given_up.clear()
         self.api = Api(self.config)
         self.confirmed = self.stored
         if self.stored is not None:
@@ -605,7 +609,7 @@ class History:
 
 def at_most(low: list[tuple[float, bool]], high: list[tuple[float, bool]]) -> bool:
     """Whether the first allows no more than the second, at any time."""
-    return all((math.isnan(b) or a <= b) and (one_a or not one_b)
+    return all((math.isnan(b) or a <= b) and (one_a or not one_b or a == 0.0)
                for (a, one_a), (b, one_b) in zip(low, high, strict=True))
 
 
@@ -619,6 +623,8 @@ def test_asking_never_raises_and_nothing_acts_that_a_restart_would_take_back(
         if what == 'ask':
             history.ask(request)
             assert at_most(history.courses(history.api), before)
+            asked_for = 0.0 if request.enabled is False else request.amperage_limit
+            assert not history.api.limit(history.now).amperage > asked_for  # what lowers, acts
         elif what == 'written':
             history.settle('', on_disk=True)
         elif what == 'failed':

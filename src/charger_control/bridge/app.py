@@ -51,7 +51,7 @@ def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clien
     def admit() -> Response | None:
         environ = request.environ
         environ[IDENTITY] = gate.admit(environ)
-        if request.path == ws.PATH:
+        if request.url_rule is not None and request.url_rule.websocket:
             # compression costs a multiple of what it saves on frames this small
             environ.pop('HTTP_SEC_WEBSOCKET_EXTENSIONS', None)
             if len(fanout.clients) >= max_clients:

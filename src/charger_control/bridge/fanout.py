@@ -61,7 +61,8 @@ class Client:
     def __init__(self, sock: Any, protocol: WSConnection, name: str, now: float) -> None:
         """``sock``: gevent socket; ``name``: for the log."""
         self.sock, self.name = sock, name
-        self.dropped = 0   # values replaced by newer ones before this client took them
+        self.replaced = 0   # values that newer ones replaced before this client took them
+        self.was_dropped = False   # for being slow or gone
         self._protocol = protocol
         self._rest = memoryview(b'')   # of a frame that was sent in part
         self._rest_since = now
@@ -82,7 +83,7 @@ class Client:
         """Sends a value, or lets it wait in the place of the topic's older one."""
         if self._closing_since is not None:
             return
-        self.dropped += topic in self._values
+        self.replaced += topic in self._values
         self._values[topic] = frame
         self.flush(now)
 
@@ -135,6 +136,7 @@ class Client:
             except BlockingIOError:
                 if now - self._rest_since > SEND_TIMEOUT:
                     log.warning('%s dropped: it took no frame for %g s', self.name, SEND_TIMEOUT)
+                    self.was_dropped = True
                     self.end()
                 return
             except OSError:
@@ -151,6 +153,7 @@ class Client:
                 self.control(Ping(), now)
         elif now - self._pinged_at > PONG_TIMEOUT:   # counted from the ping: we may have slept
             log.info('%s dropped: it answered no ping for %g s', self.name, PONG_TIMEOUT)
+            self.was_dropped = True
             self.close(POLICY, 'no pong', now)
 
 
@@ -159,7 +162,8 @@ class Fanout:
 
     def __init__(self, state: State, feed: Feed) -> None:
         self.clients: set[Client] = set()
-        self.frames_sent = self.frames_replaced = self.clients_served = 0
+        self.frames_offered = self.frames_replaced = 0
+        self.clients_served = self.clients_dropped = 0
         self._state, self._feed = state, feed
         self._wake = Event()
         self._next_look = 0.0
@@ -180,7 +184,8 @@ class Fanout:
     def leave(self, client: Client) -> None:
         """Forgets a client whose reader has ended."""
         self.clients.discard(client)
-        self.frames_replaced += client.dropped
+        self.frames_replaced += client.replaced
+        self.clients_dropped += client.was_dropped
 
     def close(self, wait: Callable[[float], None] = gevent.sleep) -> None:
         """Says 1001 to everybody and waits until they are gone, CLOSE_TIMEOUT at the most."""
@@ -205,7 +210,7 @@ class Fanout:
     def _turn(self, now: float) -> None:
         for topic, text in self._feed.due(now):
             frame = text_frame(text)
-            self.frames_sent += len(self.clients)
+            self.frames_offered += len(self.clients)
             for client in self.clients:
                 client.offer(topic, frame, now)
         for client in self.clients:

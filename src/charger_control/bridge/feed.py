@@ -73,7 +73,7 @@ class Feed:
         if isinstance(key, tuple):   # the controller is silent
             due = not isinstance(before, tuple) or now - self._charging_at >= SILENT_PERIOD
         else:
-            due = key != before and self._bucket.take(now)
+            due = bool(key != before and self._bucket.take(now))
         if due:
             self._keys[CHARGING] = key
         return due

@@ -130,7 +130,8 @@ def parse_body(body: bytes) -> SetLimits:
     if not names:
         raise RequestError(400, 'NothingSet', 'the body sets nothing; there are '
                            f'{_listed(f.spellings[0] for f in FIELDS)}')
-    change, seen = SetLimits(), {}
+    change = SetLimits()
+    seen: dict[Field, str] = {}
     for name, value in document:
         field = BY_SPELLING[name]
         if field in seen:

@@ -131,7 +131,7 @@ class BridgeNode(BlockNode):
     def _look(self) -> None:
         for call in [c for c, at in self._calls.items() if boottime() - at > FORGET]:
             call.cancel()
-        if not self.web.alive and self.web.running:
+        if self.web.failed:
             raise RuntimeError('the web server does not serve any more')   # the guard restarts us
 
     def health(self) -> Sequence[Health]:
@@ -141,7 +141,9 @@ class BridgeNode(BlockNode):
         values = {
             'url': self.web.url,
             'clients': len(fanout.clients) if fanout else 0,
-            'frames sent': fanout.frames_sent if fanout else 0,
+            'clients served': fanout.clients_served if fanout else 0,
+            'clients dropped': fanout.clients_dropped if fanout else 0,
+            'frames offered': fanout.frames_offered if fanout else 0,
             'frames replaced by newer ones': fanout.frames_replaced if fanout else 0,
             'limits written': self.web.writer.written,
             'limits not answered': self.web.writer.failed,

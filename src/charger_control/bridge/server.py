@@ -77,7 +77,7 @@ class Handler(WSGIHandler):
         """The first line; from here on the time of the request counts."""
         line = ''
         with Timeout(KEEP_ALIVE, False):
-            line = super().read_requestline()
+            line = str(super().read_requestline())
         self._deadline = Timeout.start_new(REQUEST_TIMEOUT)
         return line
 

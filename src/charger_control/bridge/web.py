@@ -65,6 +65,7 @@ class Web:
         self._server = WebServer(sock, config.max_clients + REST_CONNECTIONS, self._make)
         self.writer = LimitsWriter(ask, self._server.soon, state.clock)
         self._fanout: Fanout | None = None
+        self._ending = False
 
     @property
     def url(self) -> str:
@@ -80,9 +81,15 @@ class Web:
         return self._server.address[1]
 
     @property
-    def alive(self) -> bool:
-        """Whether it serves, and its clients get their frames."""
-        return self._server.alive and (self._fanout is None or not self._fanout.writer.dead)
+    def running(self) -> bool:
+        """Whether the web thread is there."""
+        return self._server.alive
+
+    @property
+    def failed(self) -> bool:
+        """Whether it does not serve any more, or its clients get no frames, unasked."""
+        return not self._ending and (not self.running or (self._fanout is not None
+                                                          and self._fanout.writer.dead))
 
     @property
     def fanout(self) -> Fanout | None:
@@ -95,16 +102,12 @@ class Web:
 
     def stop(self) -> None:
         """Begins to end: clients get 1001. ``running`` tells when it has."""
+        self._ending = True
         self._server.stop()
-
-    @property
-    def running(self) -> bool:
-        """Whether the web thread is there."""
-        return self._server.alive
 
     def close(self) -> None:
         """Ends, and waits for it."""
-        self._server.stop()
+        self.stop()
         self._server.join()
 
     def _make(self) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import gevent
 from gevent.event import AsyncResult
@@ -85,17 +86,21 @@ class LimitsWriter:
 
     def _answer(self, change: SetLimits, deadline: float) -> Answer:
         while True:
-            result: AsyncResult[Answer | None] = AsyncResult()
-            self._ask(change, lambda a, r=result: self._soon(lambda: r.set(a)))
+            result = AsyncResult()
+            self._ask(change, partial(self._hand_over, result))
             result.wait(max(0.0, deadline - self._clock()))
             if not result.ready():
                 raise RequestError(503, 'NoAnswer', f'the api node did not answer in {DEADLINE:g} '
                                    's; whether the limits are set is not known: read them, or '
                                    'set them again', headers={'Retry-After': '1'})
-            answer = result.get()
+            answer: Answer | None = result.get()
             if answer is not None:
                 return answer
             if self._clock() + RETRY > deadline:
                 raise RequestError(503, 'NotRunning', 'the api node is not running; nothing was '
                                    'set', headers={'Retry-After': '1'})
             gevent.sleep(RETRY)
+
+    def _hand_over(self, result: AsyncResult, answer: Answer | None) -> None:
+        """An answer, in whatever thread it came, as the result that a greenlet waits for."""
+        self._soon(partial(result.set, answer))

@@ -128,7 +128,7 @@ class Reader:
             return True
         return self._message(event) if isinstance(event, Message) else True
 
-    def _message(self, event: Message) -> bool:
+    def _message(self, event: Message[Any]) -> bool:
         self._size += len(event.data)
         if isinstance(event, TextMessage) and self._size <= MAX_MESSAGE:
             self._parts.append(event.data)
@@ -155,7 +155,7 @@ class Reader:
                              self._clock())
         return True
 
-    def _obey(self, event: Message, size: int, text: str) -> None:
+    def _obey(self, event: Message[Any], size: int, text: str) -> None:
         if size > MAX_MESSAGE:
             raise RequestError(413, 'TooLong', f'a message of {size} bytes; a command has at the '
                                f'most {MAX_MESSAGE}')

@@ -24,7 +24,8 @@ TOPICS = (CHARGING, DECISION, CONTROL_PILOT, METER)
 OLD = 3.0
 """s after which a value is shown as old."""
 WORDS = {'A': 'no vehicle', 'B': 'vehicle connected', 'C': 'vehicle ready',
-         'D': 'wants ventilation', 'E': 'pilot shorted', 'F': 'board fault', 'S': 'unknown', 'R': 'diode fault'}
+         'D': 'wants ventilation', 'E': 'pilot shorted', 'F': 'board fault', 'S': 'unknown',
+         'R': 'diode fault'}
 
 
 @click.command()

@@ -22,10 +22,10 @@ from charger_control.ros.shared_memory import remove_orphans
 BEAT_TIMEOUT = 0.8
 """s without a beat of the control process until it is killed and the offer withdrawn: with the
 write itself well under the 2 s that an offer may stand."""
-BLOCKS = ('fiscal_meter', 'hw_limit', 'api', 'cppwm_controller', 'iso61851', 'team', 'vcse',
-          'session')
+BLOCKS = ('fiscal_meter', 'hw_limit', 'smart_charging', 'api', 'cppwm_controller', 'iso61851',
+          'team', 'vcse', 'session')
 DEFAULT_PORT = 8080
-WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'team', 'session')
+WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'smart_charging', 'team', 'session')
 """Nodes that keep something over restarts."""
 LINES = ('fiscal_meter', 'iso61851')
 """Nodes whose device is the simulated line with --sim."""

@@ -44,7 +44,7 @@ PARAMS = (
 )
 
 
-def config_of(values: dict[str, Any], namespace: str) -> core.SessionConfig:
+def config_of(values: dict[str, Any], namespace: str = '') -> core.SessionConfig:
     """The block's configuration from the parameters."""
     return core.SessionConfig(
         power_domain_name=values['power_domain_name'],

@@ -67,8 +67,8 @@ def test_a_slow_value_that_is_not_answered_any_more_becomes_unknown(s):
     s.bus.run(2.0)
     for address in range(0x46, 0x4A):
         del s.device.registers[4, address]    # exception 2 from now on
-    s.bus.run(0.8)
-    assert s.meter.latest().value.energy_imported == 1234.5   # younger than 1 s and its interval
+    s.bus.run(2.5)
+    assert s.meter.latest().value.energy_imported == 1234.5   # younger than 1 s + 2 intervals
     s.bus.run(2.5)
     reading = s.meter.latest().value
     assert math.isnan(reading.energy_imported) and math.isnan(reading.frequency)

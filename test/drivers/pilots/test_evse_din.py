@@ -450,6 +450,36 @@ def test_a_silent_board_is_asked_steadily_and_checked_when_it_is_back():
     assert s.board.offered == 16.0
 
 
+def test_after_a_silence_the_unit_is_read_before_the_offer_rises():
+    s = fine()
+    s.offer(16.0)
+    s.line.dead = True
+    s.offer(20.0, 5.0)
+    s.line.dead = False
+    back = len(s.line.log)
+    s.run(2.0)
+    assert [(r.function, r.address) for r in s.line.log[back:back + 3]] == [
+        (3, 1000), (3, 2000), (16, 1000)]
+    assert s.board.offered == 20.0
+
+
+def test_the_configuration_is_changed_only_while_nothing_is_offered():
+    s = fine()
+    s.offer(16.0)
+    s.pilot.line_down('unplugged')
+    s.board[2005] = 0
+
+    def update():                     # 1001 and 1006 do not show it
+        s.board.put(3, 1001, s.board.registers[3, 1000])
+        s.board.put(3, 1006, 2 if s.board.registers[3, 1000] else 1)
+    s.board._update = update
+    s.pilot.line_up()
+    back = len(s.line.log)
+    s.run(1.0)
+    assert [(r.address, r.values) for r in s.line.log[back:] if r.function == 16] == [
+        (1000, (0,)), (2005, (FINE_BIT,))]
+
+
 def test_an_unplugged_adapter_for_a_moment_does_not_end_the_offer():
     s = fine()
     s.offer(16.0)
@@ -528,6 +558,19 @@ def test_offer_and_cable_are_what_the_board_reads():
     s.run(0.5)
     assert s.sample.value.signaled_amperage == 0.0
     assert s.sample.value.letter == 'A' and s.sample.error == ''
+
+
+def test_a_current_without_pwm_is_no_offer():
+    s = Setting()
+    s.offer(13.0)
+    s.board._update = lambda: None
+    for steady_or_off in (1, 3):
+        s.board.registers[3, 1006] = steady_or_off
+        s.run(0.5)
+        assert s.sample.value.signaled_amperage == 0.0
+    s.board.registers[3, 1006] = 2
+    s.run(0.5)
+    assert s.sample.value.signaled_amperage == 13.0
 
 
 def test_a_tethered_cable_has_no_rating():

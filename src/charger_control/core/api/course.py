@@ -44,7 +44,7 @@ class Course:
             (amperage, one_phase), (had, had_one_phase) = self.at(instant), before.at(instant)
             if not math.isnan(had) and not amperage <= had:
                 return True
-            if had_one_phase and not one_phase:
+            if had_one_phase and not one_phase and amperage != 0.0:
                 return True
         return False
 

@@ -270,7 +270,7 @@ class Controller:
         silent = Flags.METER_SILENT | Flags.METER_LOST | Flags.METER_GONE
         return self._pi.step(
             now, commanded, signaled=pilot.signaled_amperage, board_step=pilot.step,
-            trim_limit=limit, headroom=hard - commanded, frozen=bool(flags & silent),
+            trim_limit=limit, headroom=max(0.0, hard - commanded), frozen=bool(flags & silent),
             amperage=sample)
 
     def _charging(self, now: float, decision: Decision, available: float,

@@ -2,8 +2,8 @@
 
 Blocks with ``every: 1`` are read each cycle and make a reading; its time is that of the oldest of
 them. The others are read in between and keep their value. One whose block was not answered for
-``timeout`` s beyond its own interval becomes NaN ("not measured") in the next reading, so fresh
-currents never stand beside an old register unnoticed.
+``timeout`` s beyond twice its interval (once may be lost) becomes NaN ("not measured") in the next
+reading, so fresh currents never stand beside an old register unnoticed.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         read = self._reads.get(block)
         if read is not None and block.every > 1:
             age = self._now() - read.at
-            return read if age <= self.timeout + block.every * self._period else None
+            return read if age <= self.timeout + 2 * block.every * self._period else None
         return read
 
 
