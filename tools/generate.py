@@ -27,6 +27,7 @@ HEAD = f"""\
 #   charger up --config my-charger.yaml
 # A line that is commented out shows the default. Numbers with a unit are floats: 16.0, not 16.
 """
+EXAMPLE = {'iso61851': 'evse_din'}
 WHERE = {'grid_meter': 'only where a grid meter is installed (a second fiscal_meter)'}
 
 
@@ -40,6 +41,13 @@ def value_text(value: object) -> str:
     if isinstance(value, list):
         return '[' + ', '.join(str(v) for v in value) + ']'
     return str(value)
+
+
+def bounds(param: Param) -> str:
+    """Range and unit in few signs, for a comment."""
+    words = param.allowed().replace('a number like 16.0', '').replace('an integer', 'integer')
+    words = words.replace(' from ', ' ').replace(' to ', '..', 1).strip(' ,')
+    return words or param.unit or 'a number'
 
 
 def params_of(node: str) -> tuple[Param | Group, ...]:
@@ -65,15 +73,14 @@ def charger_yaml() -> str:
         for param in params:
             if isinstance(param, Group):
                 lines += [f'      # {param.about}', '      # REQUIRED, e.g.',
-                          '      # device: {driver: ' + ('evse_din' if node == 'iso61851' else 'sdm630')
-                          + ', port: /dev/serial/by-id/usb-...}']
+                          f'      # device: {{driver: {EXAMPLE.get(node, "sdm630")}, '
+                          'port: /dev/serial/by-id/usb-...}']
                 continue
-            unit = f' [{param.unit}]' if param.unit else ''
-            for text in textwrap.wrap(f'{param.about}{unit}; {param.allowed()}', 92):
-                lines.append(f'      # {text}')
+            lines += [f'      # {text}' for text in textwrap.wrap(
+                f'{param.about} [{bounds(param)}]', 92)]
             if isinstance(param.default, Required):
                 lines.append(f'      # {param.name}:   # REQUIRED')
-            elif optional:
+            elif optional or param.default == []:
                 lines.append(f'      # {param.name}: {value_text(param.default)}')
             else:
                 shown += 1
@@ -90,7 +97,8 @@ def parameters_md() -> str:
                   '| parameter | default | allowed | what it does |', '|---|---|---|---|']
         for param in params:
             if isinstance(param, Group):
-                lines.append(f'| {param.name}.* | required | see the driver below | {param.about} |')
+                lines.append(f'| {param.name}.* | required | see the drivers below | '
+                             f'{param.about} |')
                 continue
             default = ('required' if isinstance(param.default, Required)
                        else f'`{value_text(param.default)}`')

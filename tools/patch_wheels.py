@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy
 
-STALE_NUMPY = re.compile(r'/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/_core/include')
+STALE_NUMPY = re.compile(r'/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/_core/'
+                         r'include')
 STALE_PYTHON = re.compile(r'/opt/python/cp\d+-cp\d+/include/python3\.\d+')
 
 

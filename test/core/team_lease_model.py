@@ -429,7 +429,8 @@ class World:
         self._at(start, change)
 
 
-def search_in_parallel(seeds: range, chunk: int = 250, greedy: bool = True) -> tuple[int, list[str]]:
+def search_in_parallel(seeds: range, chunk: int = 250, greedy: bool = True
+                       ) -> tuple[int, list[str]]:
     """Runs all schedules on all processors.
 
     Returns:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import pytest
 from core.smart_charging_oracle import DAY, DEFAULTS, EVSES, Oracle, Zone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -111,6 +112,7 @@ def scenes(draw: st.DrawFn) -> Scene:
 NIGHT = int(datetime(2026, 10, 24, 22, tzinfo=UTC).timestamp())
 
 
+@pytest.mark.timeout(300)  # about 20 s of work, on a machine that may be busy
 @settings(max_examples=2200, derandomize=True, deadline=None,
           suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @example(Scene(BERLIN, [Profile(

@@ -16,7 +16,6 @@ from charger_control.core.team.ledger import Account, Claim
 from charger_control.core.team.types import LEASE_TIMES, LeaseTimes
 
 
-
 @pytest.mark.timeout(600)  # a minute on two free processors
 def test_the_budget_holds_through_10000_schedules() -> None:
     """Losses one way and both, delays to 90 s, duplicates, restarts, suspends, two leaders."""

@@ -79,9 +79,14 @@ class Client:
         """Whether something waits to be written."""
         return self._open and bool(self._rest or self._control or self._values)
 
+    @property
+    def closing(self) -> bool:
+        """Whether good-bye was said: nothing is sent or obeyed any more."""
+        return self._closing_since is not None
+
     def offer(self, topic: str, frame: bytes, now: float) -> None:
         """Sends a value, or lets it wait in the place of the topic's older one."""
-        if self._closing_since is not None:
+        if self.closing:
             return
         self.replaced += topic in self._values
         self._values[topic] = frame
@@ -89,8 +94,9 @@ class Client:
 
     def say(self, text: bytes, now: float) -> None:
         """Sends a message to this client alone."""
-        self._control.append(text_frame(text))
-        self.flush(now)
+        if not self.closing:
+            self._control.append(text_frame(text))
+            self.flush(now)
 
     def control(self, event: WsEvent, now: float) -> None:
         """Sends a pong or a close, in order with the frames."""
@@ -102,7 +108,7 @@ class Client:
 
     def close(self, code: int, reason: str, now: float) -> None:
         """Says good-bye; the client has CLOSE_TIMEOUT to answer."""
-        if self._closing_since is None:
+        if not self.closing:
             self._closing_since = now
             self._values.clear()
             self.control(CloseConnection(code=code, reason=reason), now)

@@ -85,7 +85,7 @@ class Feed:
         self._keys[topic] = key
         said = self._state.plain(topic, now)
         renewed = topic == LIMITS and self._renewed(said, now)
-        changed = said != self._said.get(topic) or renewed
+        changed = bool(said != self._said.get(topic) or renewed)
         self._said[topic] = said
         return changed
 

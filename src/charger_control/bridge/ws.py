@@ -121,6 +121,8 @@ class Reader:
         if isinstance(event, CloseConnection):
             self._client.control(event.response(), self._clock())
             return False
+        if self._client.closing:
+            return True
         if isinstance(event, Ping):
             self._client.control(event.response(), self._clock())
             if not self._bucket.take(self._clock()):
@@ -130,10 +132,10 @@ class Reader:
 
     def _message(self, event: Message[Any]) -> bool:
         self._size += len(event.data)
-        if isinstance(event, TextMessage) and self._size <= MAX_MESSAGE:
-            self._parts.append(event.data)
-        else:
+        if not isinstance(event, TextMessage) or self._size > MAX_MESSAGE:
             self._parts.clear()
+        elif event.data:   # empty fragments are legal, and endless ones must not pile up
+            self._parts.append(event.data)
         if self._size > MAX_DISCARDED:
             self._client.close(TOO_BIG, f'more than {MAX_DISCARDED} bytes', self._clock())
             return True

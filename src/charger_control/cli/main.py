@@ -17,6 +17,8 @@ COMMANDS = {
     'guard': 'run one process of the graph and keep the pilot safe when it dies',
 }
 """Subcommand and its one-line help; the module is cli/<name>.py, '-' as '_'."""
+MODULES = {'guard': 'guard_one'}
+"""Where it is not: cli/guard.py is what `up` and `guard` share."""
 
 
 class LazyGroup(click.Group):
@@ -31,7 +33,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace('-', '_')
-        command: click.Command = getattr(import_module(f'charger_control.cli.{name}'), name)
+        module = import_module(f'charger_control.cli.{MODULES.get(name, name)}')
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from statistics import fmean
 
 from charger_control.core.heard import Heard
 from charger_control.core.limits import MIN_AMPERAGE, Phases
@@ -27,7 +28,9 @@ class PiConfig:
         pace: s between changes of the signal; the signal may lag a trim step by this much.
         window: s over which the measurement must be steady before it counts.
         steady: A, the spread of a steady measurement within the window.
+        drift: A that its second half may differ from the first in the mean.
         drawing: A below which the vehicle does not charge yet.
+        limit_step: A of steps up after which it shows whether the vehicle is at its own limit.
         limit_pause: s for which a vehicle at its own limit is not asked for more.
         limit_change: A by which its draw must have changed before it is asked again.
     """
@@ -39,9 +42,11 @@ class PiConfig:
     pace: float = 5.0
     window: float = 2.0
     steady: float = 0.3
+    drift: float = 0.05
     drawing: float = 1.0
+    limit_step: float = 0.5
     limit_pause: float = 60.0
-    limit_change: float = 0.5
+    limit_change: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class Pi:
         self._last_sample = float('-inf')
         self._board_step = 0.01
         self._ceiling: _Ceiling | None = None
-        self._raised: tuple[float, float] | None = None  # A drawn before a step up, A of the step
+        self._raised: tuple[float, float] | None = None  # A drawn before steps up, A of the steps
         self._samples.clear()
 
     def step(self, now: float, commanded: float, *, signaled: float, board_step: float,
@@ -129,13 +134,14 @@ class Pi:
     def _follow(self, now: float, commanded: float, signaled: float) -> None:
         """Notes changes of command and signal; the process value rests after each."""
         config = self._config
-        if commanded != self._commanded:
+        # a power limit over a measured voltage is never the same twice
+        if abs(commanded - self._commanded) > config.dead_band:
             if 0.0 < commanded < self._commanded and self._trim > 0.0:
                 self._trim *= commanded / self._commanded  # exact for an error of gain
             self._rest(now + config.pace + config.rest)
             self._commanded = commanded
             self._ceiling = self._raised = None
-        if abs(signaled - self._signaled) > self._board_step / 2:
+        if abs(signaled - self._signaled) > max(self._board_step / 2, config.dead_band):
             self._signaled = signaled
             self._rest_until = now + config.rest
             self._samples.clear()
@@ -159,30 +165,34 @@ class Pi:
         self._samples.append((at, drawn))
         while at - self._samples[0][0] > config.window:
             self._samples.popleft()
-        values = [value for _, value in self._samples]
-        if (at - self._samples[0][0] < config.window * 0.5
-                or max(values) - min(values) > config.steady):
+        if at - self._samples[0][0] < config.window * 0.5:
             return
-        self._correct(now, commanded, sum(values) / len(values), low, high)
+        values = [value for _, value in self._samples]
+        half = len(values) // 2
+        if (max(values) - min(values) <= config.steady
+                and abs(fmean(values[half:]) - fmean(values[:half])) <= config.drift):
+            self._correct(now, commanded, fmean(values), low, high)
 
     def _correct(self, now: float, commanded: float, drawn: float, low: float,
                  high: float) -> None:
         """Takes its share of a settled error away, in whole steps of the board."""
         config = self._config
         error = commanded - drawn
-        if self._raised is not None:
-            before, step = self._raised
+        before, raised = self._raised or (drawn, 0.0)
+        if raised >= config.limit_step:
             self._raised = None
-            if drawn - before < 0.25 * step:  # the vehicle is at its own limit
-                self._trim -= step
+            if drawn - before < 0.25 * raised:  # the vehicle is at its own limit
+                self._trim -= raised
                 self._ceiling = _Ceiling(self._trim, before, now + config.limit_pause)
                 self._rest(now + config.pace + config.rest)
                 return
+            before, raised = drawn, 0.0
         ceiling = self._ceiling
         if (ceiling is not None and now >= ceiling.until
                 and abs(drawn - ceiling.drawn) > config.limit_change):
             ceiling = self._ceiling = None
         if abs(error) <= config.dead_band:
+            self._raised = None
             return
         # whole steps of the board, rounded down: up never overshoots, down leaves nothing over
         board_step = self._board_step
@@ -192,9 +202,10 @@ class Pi:
             change = min(change, top - self._trim)
             if change < board_step / 2:
                 return
-            self._raised = (drawn, change)
+            self._raised = (before, raised + change)
         else:
             change = max(change, low - self._trim)
+            self._raised = None
             # not up again past what had to be taken back
             self._ceiling = _Ceiling(self._trim + change, drawn + change,
                                      now + config.limit_pause)

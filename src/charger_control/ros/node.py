@@ -39,10 +39,10 @@ class BlockNode(Node):
         super().__init__(name, **kwargs)
         self.values = declare(self, params, self.parameters_changed)
         self._simulated = bool(self.get_parameter('use_sim_time').value)
-        self._clock = self.get_clock() if self._simulated else Clock(
+        self._tick_clock = self.get_clock() if self._simulated else Clock(
             clock_type=ClockType.STEADY_TIME)
         self._reporter = Reporter(self)
-        self.create_timer(1.0, self._report, clock=self._clock)
+        self.create_timer(1.0, self._report, clock=self._tick_clock)
 
     def checked(self, config_of: Callable[[dict[str, Any]], T]) -> T:
         """The configuration that ``config_of`` makes of the parameters; ParameterError if it
@@ -111,7 +111,7 @@ class BlockNode(Node):
     # -- the one timer ---------------------------------------------------------------------------
     def every(self, rate: float, step: Callable[[], None]) -> None:
         """Calls ``step`` at ``rate`` Hz, on the steady clock or on simulated time."""
-        self.create_timer(1.0 / rate, step, clock=self._clock)
+        self.create_timer(1.0 / rate, step, clock=self._tick_clock)
 
     def _report(self) -> None:
         self._reporter.publish(self.health())

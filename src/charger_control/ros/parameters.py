@@ -155,6 +155,8 @@ def check(params: Sequence[Param | Group], values: Mapping[str, Any], node: str)
             raise ParameterError(f'{node}.{name}: there is no such parameter; there are '
                                  f'{", ".join(sorted(known))}')
     result: dict[str, Any] = {}
+    # rcl reads an empty list of a file as "not set", which is what None is here
+    values = {name: value for name, value in values.items() if value is not None}
     for param in rows:
         if param.name in values:
             why = param.refusal(values[param.name])

@@ -120,6 +120,9 @@ class Session:
         records: list[SessionRecord] = []
         pilot = self._live_pilot(now)
         plugged = None if pilot is None else connected(pilot)
+        last_word = self._ending is not None
+        if last_word:  # before it is looked whether it was the last
+            records += self._measure(present)
         if self._unconfirmed is not None:
             records += self._confirm(self._unconfirmed, plugged, present)
         elif self._running:
@@ -129,7 +132,8 @@ class Session:
         if plugged is not None:
             self._known = present if plugged else None
             self._seen_empty = not plugged
-        records += self._measure(present)
+        if not last_word:
+            records += self._measure(present)
         self._describe(pilot, now)
         if self._running and self._unconfirmed is None and not self._unverified:
             records += self._due(present)
@@ -220,6 +224,8 @@ class Session:
             return []
         reading = meter.value
         other = self._register.other_meter(reading)
+        if other and self._ending is not None:
+            return []
         taken = not other and self._register.take(now, reading)
         if other or (self._unverified and not taken and math.isfinite(reading.energy_imported)):
             ended = self._end(self._last_saved(present), 'Other', present)

@@ -8,8 +8,9 @@ from enum import Enum
 from charger_control.core.team.config import TeamConfig
 from charger_control.core.team.types import LeaseTimes, Term
 
-STAGGER = 0.25
-"""s by which each candidate waits longer than the one configured before it."""
+STAGGER = 1.0
+"""s by which a candidate waits longer than the one configured before it: two that start at once
+would cost the members another 5 s, and their leases do not last so long."""
 UNSUPPORTED = 15.0
 """s without a majority after which a leader makes room for another candidate."""
 
@@ -32,7 +33,7 @@ class Election:
                              f'(candidates: {", ".join(config.electable)})')
         self._name = name
         self._times: LeaseTimes = config.lease
-        self._patience = self._times.takeover + STAGGER * config.electable.index(name)
+        self._electable = config.electable
         self._needed = len(config.members) // 2 + 1
         self.role = Role.FOLLOWING
         self.number = last_term
@@ -44,15 +45,20 @@ class Election:
         self._support: dict[str, float] = {}
         self._unsupported_since = now
         self._leader_seen = now + self._times.start_wait - self._times.takeover
-        self._seen: tuple[int, str, int] = (0, '', 0)
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._last_leader = ''
 
     @property
     def term(self) -> Term:
         """Own term, in use while leading."""
         return self.number, self._name
 
-    def hear_support(self, now: float, member: str, accepted: Term, sequence: int) -> None:
-        """A member's request was heard; it names the last list that the member accepted."""
+    def hear_support(self, now: float, member: str, accepted: Term, sequence: int) -> bool:
+        """A member's request was heard; it names the last list that the member accepted.
+
+        Returns:
+            Whether there is a majority that no step has seen yet.
+        """
         self._heard[member] = now
         sent = None
         if self.role is Role.LEADING and accepted == self.term:
@@ -62,16 +68,20 @@ class Election:
         else:
             self._support[member] = sent
         self.hear_of(now, accepted, sequence)
+        return (self.role is Role.LEADING and self.majority_since is None
+                and self._has_majority(now))
 
     def hear_of(self, now: float, term: Term, sequence: int) -> None:
         """A leader was heard, or heard of from a member that follows it."""
         self._highest = max(self._highest, term[0])
         if term[1] in ('', self._name):
             return
-        if (*term, sequence) > self._seen:
-            self._seen = (*term, sequence)
-            if self.role is Role.FOLLOWING:
-                self._leader_seen = now
+        number, leader = term
+        if self._seen.get(leader, (0, 0)) < (number, sequence):
+            self._seen[leader] = (number, sequence)
+            self._last_leader = leader
+            if self.role is not Role.LEADING:  # also with a term of one's own not yet in use
+                self.follow(now)
         if self.role is not Role.FOLLOWING and term > self.term:
             self.follow(now)
 
@@ -141,8 +151,11 @@ class Election:
 
     def _may_start(self, now: float) -> bool:
         """Nobody leads, and enough members are heard to win."""
+        others = [name for name in self._electable if name != self._last_leader]
+        rank = others.index(self._name) if self._name in others else 0
         heard = sum(now - at <= self._times.support for at in self._heard.values())
-        return now - self._leader_seen >= self._patience and heard >= self._needed
+        return (now - self._leader_seen >= self._times.takeover + STAGGER * rank
+                and heard >= self._needed)
 
     def _has_majority(self, now: float) -> bool:
         """Rule 2."""

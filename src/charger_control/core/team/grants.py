@@ -61,8 +61,9 @@ def grant(targets: Mapping[str, Share], answerable: Sequence[str],
             reason = f'{reason}; rises to {target:.1f} A when others have come down'
         trim = 0.0
         if amperage > 0.0 and trim_amperage > 0.0 and not holding:
-            room = min(min(free[p], spare[p]) for p in account.phases)
-            trim = max(0.0, min(trim_amperage, max(due, kept + room) - amperage))
+            now_free = max(due, kept + min(free[p] for p in account.phases))
+            left_over = max(kept, target) + min(spare[p] for p in account.phases)
+            trim = max(0.0, min(trim_amperage, now_free - amperage, left_over - amperage))
         for p in account.phases:
             free[p] -= max(0.0, amperage + trim - kept)
             spare[p] -= max(0.0, amperage + trim - max(kept, target))

@@ -27,7 +27,7 @@ class Step(NamedTuple):
     """What to do after a step.
 
     Attributes:
-        persist: a term to persist; call ``persisted`` when that is done, not before.
+        persist: a term to persist; when that is done, not before, call ``persisted`` and step.
         allocation: a list to send now.
     """
 
@@ -85,7 +85,7 @@ class Leader:
         """Takes a member's request; one that cannot be is refused, counted, counts as silence.
 
         Returns:
-            Whether to step at once: this member is to be lowered.
+            Whether to step at once: this member is to be lowered, or there is a majority now.
         """
         if request.team != self._config.team:
             return False
@@ -102,10 +102,10 @@ class Leader:
             return False
         if not account.hear(now, request, self._name):
             return False
-        self._election.hear_support(now, request.member,
-                                    (request.accepted_term, request.accepted_leader),
-                                    request.accepted_sequence)
-        return request.member in self._lowering
+        elected = self._election.hear_support(
+            now, request.member, (request.accepted_term, request.accepted_leader),
+            request.accepted_sequence)
+        return elected or request.member in self._lowering
 
     def hear_list(self, now: float, heard: TeamAllocation) -> None:
         """Takes a list of any leader; one's own echo says nothing."""

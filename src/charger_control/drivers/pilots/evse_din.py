@@ -243,7 +243,7 @@ class EvseDin(ModbusDevice[PilotReading]):
         if earlier > amperes(target):
             self._lowered = (earlier, now + OFFER_SETTLE_TIME)
         self._poll_at = now
-        if self._closing:
+        if self._closing and not target:
             self._said_farewell.set()
 
     def _write_command(self, line: ModbusLine, now: float) -> None:

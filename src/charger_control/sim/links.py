@@ -1,0 +1,170 @@
+"""The way to board and meter without a serial line: what driver and line do to time, and no more.
+
+For offline loops. The delays are those of the live graph: a board on a shared 9600 baud line is
+asked five times a second, and a write takes its turn (docs/architecture.md, Two kinds of pilot).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import PilotReading
+from charger_control.core.limits import NAN
+from charger_control.sim.board_log import BoardLog
+from charger_control.sim.device_tables import device_table
+from charger_control.sim.eeprom import Eeprom
+from charger_control.sim.evse_din import FACTORY, BoardParameters, EvseDin
+from charger_control.sim.plant import Plant
+from charger_control.sim.sdm630 import MeterParameters, Sdm630
+
+_SET_CURRENT, _COMMAND, _POWER_ON, _CONFIGURATION = 1000, 1004, 2000, 2005
+_FINE_BIT = 1 << 7
+_DUE = 1e-9
+_CAUSES = {'diode': 'CpDiodeShortCircuit', 'ventilation': 'VentilationNotAvailable'}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParameters:
+    """Times of the way to the devices, s.
+
+    Attributes:
+        poll: between two questions to the board.
+        write: from an offer to the board that has it.
+        dead_man: without a call of ``offer`` until "no offer" is written.
+        meter_lag: by which a sample of the meter comes late (its own averaging, and the line).
+    """
+
+    poll: float = 0.2
+    write: float = 0.15
+    dead_man: float = 1.0
+    meter_lag: float = 0.1
+
+
+class BoardLink:
+    """An EVSE-DIN board on a plant, as its driver would present it.
+
+    Attributes:
+        board: the board itself.
+        down_until: s until which nothing passes in either direction.
+    """
+
+    def __init__(self, plant: Plant, step: float, parameters: LinkParameters, now: float,
+                 board: BoardParameters | None = None) -> None:
+        """``step``: A, 1 for a board in whole amperes, else one that counts in 0.01 A."""
+        fine = step < 1.0
+        self._per_ampere = 100 if fine else 1
+        factory = FACTORY | {_POWER_ON: 0, _CONFIGURATION: _FINE_BIT if fine else 0}
+        self.board = EvseDin(plant, device_table('evse_din'), BoardLog(), Eeprom(factory),
+                             now=now, parameters=board)
+        self.down_until = -math.inf
+        self._plant = plant
+        self._parameters = parameters
+        self._offer: tuple[float, float] = (0.0, now)   # A, and when it was last said
+        self._held = 0.0
+        self._wanted = 0.0
+        self._write_at = math.inf
+        self._poll_at = now
+        self._open_until = -math.inf
+        self._is_off = False
+        self._reading: Heard[PilotReading] | None = None
+
+    def offer(self, amperage: float | None, now: float) -> None:
+        """What the board shall offer from now on, as ports.CurrentPilot.offer."""
+        self._offer = (amperage or 0.0, now)
+
+    def open_contactor(self, now: float) -> None:
+        """The board is kept off for a second."""
+        self._open_until = now + 1.0
+
+    def latest(self) -> Heard[PilotReading] | None:
+        """The board's last answer."""
+        return self._reading
+
+    def step(self, now: float) -> None:
+        """Lets the board act, writes and asks what is due."""
+        self.board.step(now)
+        if now < self.down_until or not self.board.is_up():
+            return
+        self._write(now)
+        if now >= self._poll_at - _DUE:
+            self._poll_at += self._parameters.poll * (
+                1 + int((now - self._poll_at + _DUE) / self._parameters.poll))
+            self._reading = Heard(self._ask(), now)
+
+    def _write(self, now: float) -> None:
+        amperage, said = self._offer
+        if now - said > self._parameters.dead_man:
+            amperage = 0.0
+        off = now < self._open_until
+        if off != self._is_off:
+            self._is_off = off
+            self.board.write(_COMMAND, [int(off)], now)
+        if self.board.set_amperage != self._held:   # it restarted, or was set by hand
+            self._held = self.board.set_amperage
+        if amperage == self._held:
+            self._wanted, self._write_at = amperage, math.inf
+            return
+        if amperage != self._wanted:
+            self._wanted = amperage
+            self._write_at = min(self._write_at, now + self._parameters.write)
+        if now >= self._write_at - _DUE:
+            self._write_at = math.inf
+            self._held = amperage
+            raw = math.floor(amperage * self._per_ampere + 1e-6)
+            self.board.write(_SET_CURRENT, [raw], now)
+            self._held = self.board.set_amperage
+
+    def _ask(self) -> PilotReading:
+        board = self.board
+        letter = 'R' if board.failure == 'diode' else board.letter or 'S'
+        return PilotReading(letter, board.offered, NAN, self._plant.contactor.feedback, NAN,
+                            board.failure, _CAUSES.get(board.failure, ''))
+
+
+class MeterLink:
+    """An SDM630 meter on a plant, as its driver would present it.
+
+    Attributes:
+        meter: the meter itself.
+        down_until: s until which nothing is heard of it.
+    """
+
+    def __init__(self, plant: Plant, parameters: MeterParameters, lag: float, now: float,
+                 seed: int) -> None:
+        """``lag``: s by which a sample comes late."""
+        self.meter = Sdm630(plant, device_table('sdm630'), now=now, seed=seed,
+                            parameters=parameters)
+        self.down_until = -math.inf
+        self._lag = lag
+        self._taken = self.meter.sampled_at
+        self._late: deque[tuple[float, MeterReading]] = deque()
+        self._latest: Heard[MeterReading] | None = None
+
+    def latest(self) -> Heard[MeterReading] | None:
+        """The meter's last answer."""
+        return self._latest
+
+    def step(self, now: float) -> None:
+        """Takes a sample when it is time, and hands over those that are late enough."""
+        self.meter.step(now)
+        if self.meter.sampled_at != self._taken:
+            self._taken = self.meter.sampled_at
+            self._late.append((now + self._lag, _reading(self.meter)))
+        while self._late and now >= self._late[0][0] - _DUE:
+            _, reading = self._late.popleft()
+            if now >= self.down_until:
+                self._latest = Heard(reading, now)
+
+
+def _reading(meter: Sdm630) -> MeterReading:
+    sample = meter.sample
+    one, two, three = sample['voltage']
+    first, second, third = sample['amperage']
+    return MeterReading(
+        (one, two, three), (first, second, third), sample['frequency'][0],
+        sample['active_power'][0], sample['energy_imported'][0],
+        str(meter.parameters.serial_number))

@@ -1,0 +1,350 @@
+"""current_pilot.py: what a board is told and when, what is published, and the way out."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from charge_point import PilotDesk
+
+from charger_control.core.cppwm_controller import AvailableAmperage
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import PilotReading
+from charger_control.core.iso61851.faults import NOT_STOPPING, OVER_CURRENT, WELDED
+from charger_control.core.limits import AmperageLimit
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.fixture
+def desk():
+    return PilotDesk('C').offering()
+
+
+def offer(desk):
+    return desk.tick().offer
+
+
+# -- a start ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('letter', ['B', 'C'])
+def test_a_start_with_a_vehicle_present_offers_nothing_for_10_s(letter):
+    desk = PilotDesk(letter)
+    desk.step()
+    assert desk.run(9.9375).offer is None
+    assert offer(desk) == 16.0
+
+
+def test_a_start_without_a_vehicle_needs_no_hold():
+    desk = PilotDesk('A')
+    desk.step()
+    desk.set(letter='B')
+    assert offer(desk) == 16.0
+
+
+@pytest.mark.parametrize('first', ['S', 'E', 'F', 'R'])
+def test_the_hold_begins_when_it_is_known_that_a_vehicle_is_there(first):
+    desk = PilotDesk(first)
+    desk.run(20.0)
+    desk.set(letter='B')
+    desk.tick()
+    assert desk.run(9.9375).offer is None
+
+
+def test_nothing_is_offered_before_hw_limit_and_available_were_heard():
+    for name in ('hw', 'available'):
+        desk = PilotDesk('A')
+        setattr(desk, name, None)
+        assert desk.run(20.0).offer is None
+
+
+# -- available, 1 s --------------------------------------------------------------------------------
+
+def test_available_silent_for_1_s_no_offer(desk):
+    desk.available = None
+    assert desk.run(1.0).offer == 16.0
+    assert offer(desk) is None
+
+
+@pytest.mark.parametrize('available', [
+    AvailableAmperage(NAN, 20.0, True), AvailableAmperage(20.0, NAN, True),
+    AvailableAmperage(20.0, -1.0, True), AvailableAmperage(-1.0, 20.0, True),
+    AvailableAmperage(INF, INF, True), AvailableAmperage(20.0, 20.0, True, valid_for=NAN),
+    AvailableAmperage(20.0, 20.0, True, valid_for=-1.0)])
+def test_an_available_that_cannot_be_is_silence(desk, available):
+    desk.available = available
+    assert desk.run(1.0).offer == 16.0
+    assert offer(desk) is None
+
+
+@pytest.mark.parametrize('available', [
+    AvailableAmperage(0.0, 0.0, False), AvailableAmperage(16.0, 16.0, False),
+    AvailableAmperage(0.0, 0.0, True), AvailableAmperage(5.0, 5.0, True)])
+def test_no_offer_at_once(desk, available):
+    desk.available = available
+    assert offer(desk) is None
+
+
+def test_a_decrease_in_the_same_tick_and_an_increase_after_5_s(desk):
+    desk.available = AvailableAmperage(10.0, 10.0, True)
+    assert offer(desk) == 10.0
+    desk.available = AvailableAmperage(16.0, 16.0, True)
+    assert desk.run(4.9375).offer == 10.0
+    assert offer(desk) == 16.0
+
+
+# -- rule 4 ----------------------------------------------------------------------------------------
+
+def test_a_lower_hw_limit_in_the_same_tick(desk):
+    desk.hw = AmperageLimit(13.0)
+    assert offer(desk) == 13.0
+    desk.hw = AmperageLimit(5.99)
+    assert offer(desk) is None
+
+
+@pytest.mark.parametrize('said', [AmperageLimit(32.0), AmperageLimit(32.0, lost_amperage=32.0)])
+def test_a_silent_hw_limit_is_0_after_5_s_whatever_it_said(desk, said):
+    desk.hw = said
+    desk.tick()
+    desk.hw = None
+    assert desk.run(5.0).offer == 16.0
+    assert offer(desk) is None
+
+
+@pytest.mark.parametrize('said', [
+    AmperageLimit(NAN), AmperageLimit(INF), AmperageLimit(-1.0),
+    AmperageLimit(32.0, valid_for=NAN)])
+def test_a_hw_limit_that_cannot_be_is_silence(desk, said):
+    desk.hw = said
+    assert desk.run(5.0).offer == 16.0
+    assert offer(desk) is None
+
+
+@pytest.mark.parametrize(('cable', 'offered'), [
+    (20.0, 16.0), (13.0, 13.0), (5.0, None), (NAN, None), (0.0, None), (-INF, None), (INF, 16.0)])
+def test_a_socket_takes_the_cable_into_account(cable, offered):
+    desk = PilotDesk('A', socket=True)
+    desk.run(1.0)
+    desk.set(letter='B', cable_amperage=cable)
+    assert offer(desk) == offered
+
+
+def test_the_cable_of_a_tethered_charge_point_is_neither_used_nor_published(desk):
+    desk.set(cable_amperage=5.0)
+    assert offer(desk) == 16.0
+    assert math.isnan(desk.result.pilot.cable_amperage)
+
+
+# -- the board -------------------------------------------------------------------------------------
+
+def test_a_board_that_does_not_answer_for_1_s_no_offer_said_once(desk):
+    desk.board_alive, desk.error = False, 'no answer on /dev/ttyUSB0'
+    result = desk.run(1.0)
+    assert (result.offer, result.pilot.error) == (16.0, ''), 'one lost poll is no error yet'
+    assert result.pilot.age == 1.0
+    result = desk.tick()
+    assert (result.offer, result.pilot.vehicle_status) == (None, 'S')
+    assert result.pilot.error == 'no answer on /dev/ttyUSB0'
+    assert desk.tick().pilot is None
+    desk.board_alive = True
+    assert desk.tick().pilot.error == ''
+
+
+def test_before_the_first_answer_it_says_so_once():
+    desk = PilotDesk()
+    desk.board_alive = False
+    assert desk.tick().pilot.error == 'no answer'
+    assert desk.tick() == replace(desk.result, offer=None, open_contactor=False, pilot=None)
+
+
+@pytest.mark.parametrize('fields', [
+    {'signaled_amperage': NAN}, {'signaled_amperage': -1.0}, {'signaled_amperage': INF},
+    {'signaled_amperage': 1e4}, {'letter': ''}, {'letter': 'EF'}, {'letter': 'X'}])
+def test_an_answer_that_cannot_be_is_refused_counted_and_silence(desk, fields):
+    desk.obeys = False
+    desk.set(**fields)
+    assert desk.run(1.0).offer == 16.0
+    result = desk.tick()
+    assert result.offer is None
+    assert 'the board says' in result.pilot.error
+    assert desk.control.refused == 17
+
+
+@pytest.mark.parametrize('letter', ['D', 'E', 'F', 'S', 'R'])
+def test_no_offer_in_these_states(desk, letter):
+    desk.set(letter=letter)
+    assert offer(desk) is None
+
+
+def test_a_board_that_is_not_as_configured_gets_no_offer(desk):
+    desk.set(unsafe=True)
+    assert offer(desk) is None
+    assert desk.result.pilot.fault == 'board not as configured'
+
+
+def test_a_board_reset_gets_no_more_than_before(desk):
+    desk.obeys = False
+    desk.set(letter='B', signaled_amperage=32.0)
+    assert offer(desk) == 16.0
+
+
+# -- opening under load, and faults ----------------------------------------------------------------
+
+def stubborn(desk):
+    """A vehicle that goes on drawing."""
+    desk.set(contactor_closed=True)
+    desk.amperage = (16.0, 16.0, 16.0)
+    desk.tick()
+    desk.available = AvailableAmperage(0.0, 0.0, False)
+    desk.tick()
+    return desk
+
+
+def test_the_contactor_opens_6_s_after_no_offer(desk):
+    stubborn(desk)
+    desk.tick()  # the board has acknowledged
+    assert not desk.run(6.0).open_contactor
+    assert desk.tick().open_contactor
+    assert desk.fault == NOT_STOPPING
+    desk.set(contactor_closed=False)
+    assert not desk.tick().open_contactor
+
+
+@pytest.mark.parametrize('fields', [
+    {'letter': 'B', 'contactor_closed': False}, {'contactor_closed': False}])
+def test_a_vehicle_that_has_stopped_is_not_opened_under_load(desk, fields):
+    stubborn(desk)
+    desk.run(5.9375)
+    desk.set(**fields)
+    desk.amperage = (0.0, 0.0, 0.0)
+    assert not any(desk.tick().open_contactor for _ in range(40))
+    assert desk.fault == ''
+
+
+@pytest.mark.parametrize(('letter', 'fault'), [
+    ('R', 'CpDiodeShortCircuit'), ('E', 'CpShortCircuit'), ('D', 'VentilationNotAvailable')])
+def test_a_fault_of_the_pilot_opens_at_once(desk, letter, fault):
+    desk.set(contactor_closed=True)
+    desk.tick()
+    desk.set(letter=letter)
+    assert desk.tick().open_contactor
+    assert (desk.result.offer, desk.fault) == (None, fault)
+    desk.set(contactor_closed=False)
+    assert not desk.tick().open_contactor
+
+
+def test_over_current_opens_at_once_and_clears_after_30_s(desk):
+    desk.set(contactor_closed=True)
+    desk.amperage = (18.2, 0.0, 0.0)
+    desk.tick()
+    assert desk.run(7.0).offer == 16.0
+    result = desk.tick()
+    assert (result.offer, result.open_contactor, desk.fault) == (None, True, OVER_CURRENT)
+    desk.set(contactor_closed=False, letter='B')
+    desk.amperage = (0.0, 0.0, 0.0)
+    assert desk.run(29.9).offer is None
+    assert desk.run(0.2).offer == 16.0
+    assert desk.result.pilot.recent_error_cause == OVER_CURRENT
+
+
+def test_a_latched_fault_never_offers_and_goes_by_reset():
+    desk = PilotDesk('A', latched=WELDED)
+    desk.run(1.0)
+    desk.set(letter='B')
+    result = desk.run(100.0)
+    assert (result.offer, result.latch, desk.fault) == (None, WELDED, WELDED)
+    desk.control.faults.reset()
+    assert desk.tick().latch == ''
+    assert desk.result.offer == 16.0
+
+
+def test_a_welded_contactor_is_to_be_latched(desk):
+    desk.set(contactor_closed=True)
+    desk.tick()
+    desk.set(letter='B')
+    desk.run(1.5)
+    assert desk.result.latch == WELDED
+
+
+@pytest.mark.parametrize('reading', [
+    MeterReading(amperage=(1e9, 0.0, 0.0)), MeterReading(amperage=(INF, 0.0, 0.0)),
+    MeterReading(amperage=(20.0, 0.0, 0.0), error='no answer'), MeterReading(),
+    MeterReading(amperage=(20.0, 0.0, 0.0), age=3.5),
+    MeterReading(amperage=(20.0, 0.0, 0.0), age=NAN)])
+def test_a_measurement_that_cannot_be_or_is_old_is_no_fault(desk, reading):
+    desk.set(letter='B', contactor_closed=False)
+    for _ in range(200):
+        desk.control.hear_meter(Heard(reading, desk.now))
+        assert desk.tick().latch == ''
+    assert desk.fault == ''
+
+
+def test_a_suspend_is_no_fault(desk):
+    desk.set(contactor_closed=True)
+    desk.amperage = (16.0, 16.0, 16.0)
+    desk.run(2.0)
+    desk.now += 3600.0
+    desk.board_alive, desk.amperage, desk.available = False, None, None
+    assert offer(desk) is None
+    desk.board_alive = True
+    desk.set(letter='B', contactor_closed=False, signaled_amperage=0.0)
+    assert desk.run(5.0).latch == ''
+    assert desk.fault == ''
+
+
+# -- what is published -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize(('letter', 'status'), [('A', 'A1'), ('B', 'B2'), ('C', 'C2')])
+def test_states_while_the_board_offers(desk, letter, status):
+    desk.set(letter=letter)
+    pilot = desk.tick().pilot
+    assert (pilot.vehicle_status, pilot.charge_controller_status) == (letter, status)
+    assert pilot.signaled_amperage == 16.0
+    assert pilot.duty_cycle == pytest.approx(0.26667, abs=1e-5)
+    assert pilot.contactor_commanded is (letter == 'C')
+
+
+def test_states_while_it_does_not(desk):
+    desk.available = AvailableAmperage(0.0, 0.0, False)
+    desk.run(1.0)
+    pilot = desk.result.pilot
+    assert (pilot.charge_controller_status, pilot.duty_cycle) == ('C1', 1.0)
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+def stopped(desk):
+    return desk.control.stopped(desk.now, Heard(desk.board, desk.now))
+
+
+def test_sigterm_ends_when_the_vehicle_has_stopped(desk):
+    desk.set(contactor_closed=True)
+    desk.tick()
+    desk.control.stop()
+    assert not stopped(desk)
+    assert offer(desk) is None
+    desk.run(2.0)
+    assert not stopped(desk)
+    desk.set(letter='B', contactor_closed=False)
+    desk.tick()
+    assert stopped(desk)
+
+
+def test_sigterm_opens_after_6_s_and_ends(desk):
+    desk.set(contactor_closed=True)
+    desk.control.stop()
+    desk.run(6.0)
+    assert not stopped(desk)
+    assert desk.run(0.25).open_contactor
+    desk.set(contactor_closed=False)
+    desk.tick()
+    assert stopped(desk)
+
+
+def test_sigterm_does_not_wait_for_a_silent_board(desk):
+    assert desk.control.stopped(desk.now + 2.0, Heard(desk.board, desk.now))
+    assert desk.control.stopped(desk.now, None)
+
+
+def test_a_board_that_says_nonsense_has_not_stopped(desk):
+    assert not desk.control.stopped(desk.now, Heard(PilotReading('C', NAN), desk.now))
