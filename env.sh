@@ -6,6 +6,9 @@ if [ ! -f "$_charger_root/install/local_setup.sh" ]; then
   echo "env.sh: nothing is built yet in $_charger_root. Run: make setup" >&2
 else
   _charger_venv=$_charger_root/.venv
+  if [ ! -f "$_charger_venv/stamps/ros" ] && [ -z "${AMENT_PREFIX_PATH-}" ]; then
+    echo "env.sh: this was built on a ROS 2 underlay; source that first (e.g. /opt/ros/jazzy/setup.bash)" >&2
+  fi
   if [ -f "$_charger_venv/stamps/ros" ]; then   # ROS 2 from wheels: the venv is the underlay
     export AMENT_PREFIX_PATH="$_charger_venv" CMAKE_PREFIX_PATH="$_charger_venv" ROS_DISTRO=jazzy
   fi

@@ -303,8 +303,10 @@ def test_a_vehicle_that_is_there_at_the_start_was_not_seen_being_plugged_in() ->
 # -- who owns the limit --------------------------------------------------------------------------
 @pytest.mark.parametrize(('source', 'cable', 'name'), [
     ('hw', NAN, 'Unmanaged'), ('hw', 20.0, 'Unmanaged'), ('hw', 16.0, 'ProximityPilot'),
-    ('hw', 13.0, 'ProximityPilot'), ('smart_charging', 16.0, 'OCPP Profile'), ('api', NAN, 'API'),
-    ('team', NAN, 'Team'), ('', NAN, 'Unmanaged'), ('mqtt', NAN, 'MQTT'), ('meter', NAN, 'Unmanaged'),
+    ('hw', 13.0, 'ProximityPilot'), ('smart_charging', 16.0, 'OCPP Profile'),
+    ('api', NAN, 'API'),
+    ('team', NAN, 'Team'), ('', NAN, 'Unmanaged'), ('mqtt', NAN, 'MQTT'),
+    ('meter', NAN, 'Unmanaged'),
 ])
 def test_allocation_source(source: str, cable: float, name: str) -> None:
     charger = Charger().set(cable=cable)
@@ -432,8 +434,7 @@ def test_a_session_is_stored_when_it_changes_and_every_ten_seconds() -> None:
     assert saved[-1].saved.now > charger.now - 10.2
     assert all(r.serial_number == 'SN1' for r in saved)
     charger.unplug(10.0)
-    (last,) = [r for r in saved[-1:]]
-    assert math.isfinite(last.transaction.ended_time)
+    assert math.isfinite(saved[-1].transaction.ended_time)
     count = len(saved)
     charger.run(60.0)
     assert len(saved) == count

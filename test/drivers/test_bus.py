@@ -197,7 +197,7 @@ def test_after_a_time_out_the_device_waits_its_late_answer_out_and_others_do_not
     dead.wait(2)
     first, second = [at for name, at in make.log if name == 'dead'][:2]
     assert second - first >= 0.1
-    assert any(name == 'other' and first < at < first + 0.05 for name, at in make.log)
+    assert any(name == 'other' and first < at < second for name, at in make.log)
     assert [error.kind for error in dead.errors] == ['timeouts']
 
 
@@ -314,13 +314,13 @@ def test_the_last_device_that_leaves_closes_the_port_and_the_next_opens_it(bus, 
 
 def test_leaving_never_waits_for_nothing(bus, make, caplog):
     device = make('device', period=0.0)
-    start = time.monotonic()
-    for _ in range(300):
+    for _ in range(150):
         bus.add(device)
         device.wait()
-        bus.remove(device)
+        start = time.monotonic()
+        bus.remove(device, timeout=LONG)
+        assert time.monotonic() - start < LONG
         device.done = threading.Semaphore(0)
-    assert time.monotonic() - start < 5.0
     assert not caplog.records
 
 

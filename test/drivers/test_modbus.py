@@ -24,7 +24,7 @@ from charger_control.drivers.modbus import READ_HOLDING, READ_INPUT, ModbusLine
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import AnswerError, PortLostError
 
-ANSWER_TIME = 0.06
+ANSWER_TIME = 0.15
 
 
 @pytest.fixture
@@ -96,11 +96,11 @@ def test_noise_before_and_gaps_within_an_answer_are_borne(fake, line, fault):
 
 def test_a_late_answer_is_not_taken_for_the_next_one(fake, line):
     fake.units[1][1003] = 20
-    fake.fault(1, late(ANSWER_TIME + 0.02))
+    fake.fault(1, late(ANSWER_TIME + 0.15))
     with pytest.raises(AnswerError):
         read(line)
     fake.units[1][1003] = 13
-    time.sleep(0.04)  # the answer of before lies in the input now
+    time.sleep(0.25)  # the answer of before lies in the input now
     assert read(line)[3] == 13
     assert line.counters(1)['late_answers'] == 1
 
@@ -108,15 +108,15 @@ def test_a_late_answer_is_not_taken_for_the_next_one(fake, line):
 def test_a_late_answer_of_another_unit_does_not_disturb(fake, line):
     fake.fault(2, late(ANSWER_TIME + 0.02))
     with pytest.raises(AnswerError):
-        read(line, 2, 0, 18, READ_INPUT)
-    fake.fault(1, late(0.04))  # so that the meter's comes first, while the board is awaited
-    assert read(line)[3] == 32
+        line.read(2, READ_INPUT, 0, 18, 0.02)
+    fake.fault(1, late(ANSWER_TIME + 0.08))  # the meter's comes before it
+    assert line.read(1, READ_HOLDING, 1000, 8, 1.0)[3] == 32
     assert line.counters(2)['late_answers'] == 1
     assert line.counters(1)['late_answers'] == 0
 
 
 def test_an_answer_that_is_only_slow_is_awaited(fake, line):
-    fake.fault(1, late(ANSWER_TIME * 0.8))
+    fake.fault(1, late(ANSWER_TIME * 0.5))
     assert read(line)[3] == 32
 
 

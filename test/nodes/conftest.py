@@ -46,7 +46,7 @@ class Graph:
         node.destroy_node()
 
     def kill(self, node: BlockNode) -> None:
-        """Takes a node away without its good-bye; what is left of it is freed at the end."""
+        """Takes a node away without its good-bye; only its store's thread stays, idle."""
         self.executor.remove_node(node)
         self.nodes.remove(node)
         node.destroy_node()

@@ -1,5 +1,7 @@
 """What was acknowledged survives kill -9, with several processes on one file."""
 
+from __future__ import annotations
+
 import os
 import re
 import signal
@@ -33,12 +35,12 @@ for n in range(1_000_000):
 """
 
 
-def start(file, room):
+def start(file: Path, room: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, '-c', STORM, str(file), room],
                             stdout=subprocess.PIPE, bufsize=0)
 
 
-def kill(process):
+def kill(process: subprocess.Popen[bytes]) -> int:
     """Kills at once; returns the last number that was acknowledged."""
     process.send_signal(signal.SIGKILL)
     told = process.stdout.read()
@@ -48,7 +50,7 @@ def kill(process):
     return int(numbers[-1]) if numbers else -1
 
 
-def read_line(process):
+def read_line(process: subprocess.Popen[bytes]) -> int:
     line = b''
     while not line.endswith(b'\n'):
         got = os.read(process.stdout.fileno(), 1)
@@ -57,7 +59,7 @@ def read_line(process):
     return int(line)
 
 
-def check(file, room, acknowledged):
+def check(file: Path, room: str, acknowledged: int) -> None:
     """Everything up to ``acknowledged`` is there: each key holds that write or a later one."""
     kept = {key: value['n'] for key, value in Reader(file).items(room).items()}
     for number in range(max(0, acknowledged - 49), acknowledged + 1):
@@ -67,7 +69,7 @@ def check(file, room, acknowledged):
 @settings(max_examples=6, deadline=None, database=None,
           suppress_health_check=[HealthCheck.too_slow])
 @given(count=st.integers(1, 120), delay=st.floats(0.0, 0.03))
-def test_acknowledged_survives_kill(count, delay):
+def test_acknowledged_survives_kill(count: int, delay: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / 'charger.sqlite'
         process = start(file, 'api')
@@ -83,7 +85,7 @@ def test_acknowledged_survives_kill(count, delay):
             store.put('api', 'k0', {'n': 10**9}).result(10)
 
 
-def test_two_writers_and_a_reader_when_one_is_killed(tmp_path):
+def test_two_writers_and_a_reader_when_one_is_killed(tmp_path: Path) -> None:
     file = tmp_path / 'charger.sqlite'
     first, second = start(file, 'api'), start(file, 'session')
     reader = Reader(file)

@@ -1,7 +1,11 @@
 """The tables of the store and the way from one version to the next."""
 
+from __future__ import annotations
+
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +18,13 @@ from charger_control.store.schema import APPLICATION_ID, MIGRATIONS
 NEXT = (*MIGRATIONS, ('ALTER TABLE value ADD COLUMN wall REAL', 'CREATE TABLE more (x)'))
 
 
-def opened(file, migrations):
+def opened(file: Path, migrations: Sequence[tuple[str, ...]]) -> Database:
     database = Database(file, 1.0, 1 << 20, migrations)
     database.open()
     return database
 
 
-def test_an_old_file_is_brought_to_the_newest_tables_with_what_was_in_it(tmp_path):
+def test_an_old_file_is_brought_to_the_newest_tables_with_what_was_in_it(tmp_path: Path) -> None:
     file = tmp_path / 'charger.sqlite'
     with closing(Store(file)) as store:
         store.put('api', 'limits', {'n': 1}).result(5)
@@ -34,7 +38,7 @@ def test_an_old_file_is_brought_to_the_newest_tables_with_what_was_in_it(tmp_pat
         assert connection.execute('SELECT * FROM more').fetchall() == []
 
 
-def test_a_step_that_fails_changes_nothing(tmp_path):
+def test_a_step_that_fails_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / 'charger.sqlite'
     with closing(Store(file)) as store:
         store.put('api', 'limits', {'n': 1}).result(5)
@@ -49,7 +53,7 @@ def test_a_step_that_fails_changes_nothing(tmp_path):
                                   ).fetchall() == []
 
 
-def test_the_disk_is_waited_for(tmp_path):
+def test_the_disk_is_waited_for(tmp_path: Path) -> None:
     with closing(opened(tmp_path / 'charger.sqlite', MIGRATIONS)) as database:
         connection = database._connection
         assert connection.execute('PRAGMA journal_mode').fetchone() == ('wal',)

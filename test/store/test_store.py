@@ -1,5 +1,7 @@
 """The store: what it keeps, and that nothing the disk does stops its caller."""
 
+from __future__ import annotations
+
 import json
 import os
 import sqlite3
@@ -8,7 +10,8 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -36,28 +39,28 @@ WAIT = 10.0
 
 
 @pytest.fixture
-def file(tmp_path):
+def file(tmp_path: Path) -> Path:
     return tmp_path / 'state' / 'charger.sqlite'
 
 
 @pytest.fixture
-def store(file):
+def store(file: Path) -> Iterator[Store]:
     with closing(Store(file, busy_timeout=1.0)) as made:
         yield made
 
 
-def done(future):
+def done(future: Future[None]) -> None:
     future.result(timeout=WAIT)
 
 
-def session(number, ended=float('nan')):
+def session(number: int, ended: float = float('nan')) -> SessionRecord:
     transaction = Transaction(session_id=f'id-{number:03}', state='Charging',
                               started_time=1000.0 + number, ended_time=ended, meter_start=1.5)
     return SessionRecord(transaction, Moment('boot', 5.0, 1000.0, True), 'SN1', True, True)
 
 
 @contextmanager
-def other_writer(file):
+def other_writer(file: Path) -> Iterator[None]:
     """Another program that holds the write lock."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute('BEGIN IMMEDIATE')
@@ -65,7 +68,7 @@ def other_writer(file):
         other.execute('ROLLBACK')
 
 
-def test_values_are_there_for_the_next_process(file, store):
+def test_values_are_there_for_the_next_process(file: Path, store: Store) -> None:
     done(store.put('api', 'limits', {'amperage': 10.5, 'enabled': None, 'client': 'évcc'}))
     done(store.put('team', 'term/depot', {'term': 3}))
     store.close()
@@ -76,14 +79,14 @@ def test_values_are_there_for_the_next_process(file, store):
         assert again.get('api', 'nothing') is None
 
 
-def test_last_value_of_a_key_counts_and_order_is_kept(store):
+def test_last_value_of_a_key_counts_and_order_is_kept(store: Store) -> None:
     futures = [store.put('api', 'limits', {'n': n}) for n in range(100)]
     for future in futures:
         done(future)
     assert store.get('api', 'limits') == {'n': 99}
 
 
-def test_items_by_prefix_and_delete(store):
+def test_items_by_prefix_and_delete(store: Store) -> None:
     done(store.write(put('iso61851', 'fault/A', {'reason': 'a'}),
                      put('iso61851', 'fault/B', {'reason': 'b'}),
                      put('iso61851', 'other', {})))
@@ -93,9 +96,9 @@ def test_items_by_prefix_and_delete(store):
     assert set(store.items('iso61851')) == {'fault/B', 'other'}
 
 
-def test_a_write_is_whole_or_not_at_all(store):
+def test_a_write_is_whole_or_not_at_all(store: Store) -> None:
     class Bad:
-        def apply(self, connection):
+        def apply(self, connection: sqlite3.Connection) -> None:
             connection.execute('INSERT INTO nowhere VALUES (1)')
 
     good = store.put('api', 'before', {'n': 1})
@@ -108,14 +111,14 @@ def test_a_write_is_whole_or_not_at_all(store):
     assert set(store.items('api')) == {'before', 'after'}
 
 
-def test_what_json_cannot_carry_is_refused_to_the_caller(store):
+def test_what_json_cannot_carry_is_refused_to_the_caller(store: Store) -> None:
     with pytest.raises(ValueError, match='JSON compliant'):
         store.put('api', 'limits', {'amperage': float('nan')})
     with pytest.raises(TypeError):
         store.put('api', 'limits', {'amperage': object()})
 
 
-def test_sessions_newest_first_and_by_beginning_of_the_id(store):
+def test_sessions_newest_first_and_by_beginning_of_the_id(store: Store) -> None:
     for number in (2, 1, 3):
         done(store.put_session(session(number)))
     done(store.put_session(session(2, ended=2000.0)))
@@ -130,20 +133,20 @@ def test_sessions_newest_first_and_by_beginning_of_the_id(store):
     assert found.transaction.meter_stop != found.transaction.meter_stop
 
 
-def test_oldest_sessions_are_dropped(store, monkeypatch):
+def test_oldest_sessions_are_dropped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('charger_control.store.operations.KEPT_SESSIONS', 3)
     for number in range(6):
         done(store.put_session(session(number)))
     assert [r.transaction.session_id for r in store.sessions()] == ['id-005', 'id-004', 'id-003']
 
 
-def test_folder_and_file_are_for_this_user_only(file, store):
+def test_folder_and_file_are_for_this_user_only(file: Path, store: Store) -> None:
     done(store.put('api', 'limits', {}))
     assert file.parent.stat().st_mode & 0o777 == 0o700
     assert {p.stat().st_mode & 0o077 for p in file.parent.iterdir()} == {0}
 
 
-def test_place_of_the_store(monkeypatch, tmp_path):
+def test_place_of_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv('XDG_STATE_HOME', raising=False)
     monkeypatch.setenv('HOME', str(tmp_path))
     base = tmp_path / '.local/state/charger_control'
@@ -154,8 +157,15 @@ def test_place_of_the_store(monkeypatch, tmp_path):
     assert store_file() == Path('/state/charger_control/charger/charger.sqlite')
 
 
+def test_a_file_that_is_just_being_made_is_empty(tmp_path: Path) -> None:
+    (tmp_path / 'charger.sqlite').touch()
+    reader = Reader(tmp_path / 'charger.sqlite')
+    assert reader.sessions() == []
+    assert reader.get('api', 'limits') is None
+
+
 # -- slow ----------------------------------------------------------------------------------------
-def test_a_caller_does_not_wait_for_a_slow_store(file, store):
+def test_a_caller_does_not_wait_for_a_slow_store(file: Path, store: Store) -> None:
     with other_writer(file):
         began = time.monotonic()
         slow = store.put('api', 'limits', {'n': 1})
@@ -168,12 +178,12 @@ def test_a_caller_does_not_wait_for_a_slow_store(file, store):
     assert store.get('api', 'limits') == {'n': 2}
 
 
-def test_a_write_that_has_not_begun_can_be_cancelled(file, store):
+def test_a_write_that_has_not_begun_can_be_cancelled(file: Path, store: Store) -> None:
     done(store.put('api', 'limits', {'n': 0}))
     entered, leave = threading.Event(), threading.Event()
 
     class Slow:
-        def apply(self, connection):
+        def apply(self, connection: sqlite3.Connection) -> None:
             entered.set()
             leave.wait(WAIT)
 
@@ -189,7 +199,7 @@ def test_a_write_that_has_not_begun_can_be_cancelled(file, store):
     assert store.get('api', 'limits') == {'n': 0}
 
 
-def test_a_store_that_is_held_for_too_long_is_an_error_and_no_hang(file):
+def test_a_store_that_is_held_for_too_long_is_an_error_and_no_hang(file: Path) -> None:
     with closing(Store(file, busy_timeout=0.1)) as store:
         with other_writer(file), pytest.raises(BusyError, match=r'charger\.sqlite: .*locked.*end'):
             store.put('api', 'limits', {'n': 1}).result(WAIT)
@@ -198,7 +208,7 @@ def test_a_store_that_is_held_for_too_long_is_an_error_and_no_hang(file):
         assert store.error is None
 
 
-def test_more_writes_than_may_wait_fail_at_once(file):
+def test_more_writes_than_may_wait_fail_at_once(file: Path) -> None:
     with closing(Store(file, busy_timeout=5.0)) as store:
         with other_writer(file):
             futures = [store.put('api', 'limits', {'n': n}) for n in range(2 * MAX_WAITING)]
@@ -209,7 +219,7 @@ def test_more_writes_than_may_wait_fail_at_once(file):
         done(futures[0])
 
 
-def test_close_writes_what_waits_and_refuses_what_comes_later(file, store):
+def test_close_writes_what_waits_and_refuses_what_comes_later(file: Path, store: Store) -> None:
     futures = [store.put('api', f'k{n}', {'n': n}) for n in range(50)]
     store.close()
     assert all(f.exception(0) is None for f in futures)
@@ -219,7 +229,7 @@ def test_close_writes_what_waits_and_refuses_what_comes_later(file, store):
 
 
 # -- full, read-only -----------------------------------------------------------------------------
-def test_full(file):
+def test_full(file: Path) -> None:
     with closing(Store(file, max_size=80_000)) as store:
         done(store.put('api', 'limits', {'n': 1}))
         with pytest.raises(FullError, match='free space'):
@@ -249,13 +259,13 @@ print(','.join(dict.fromkeys(errors)), '|', store.problem())
 """
 
 
-def run_restricted(file, kind):
+def run_restricted(file: Path, kind: str) -> list[str]:
     """What a process that may not do as it likes gets for 40 writes of 20 kB, and its problem."""
     return subprocess.run([sys.executable, '-c', RESTRICTED, str(file), kind], text=True,
                           capture_output=True, timeout=60, check=True).stdout.split('|')
 
 
-def test_a_disk_that_refuses_to_grow_is_an_error_of_each_write(file):
+def test_a_disk_that_refuses_to_grow_is_an_error_of_each_write(file: Path) -> None:
     kinds, problem = run_restricted(file, 'full')
     assert kinds.split(',')[0] == 'NoneType'
     assert kinds.split(',')[1].strip() in ('StoreError', 'FullError')
@@ -264,7 +274,7 @@ def test_a_disk_that_refuses_to_grow_is_an_error_of_each_write(file):
     assert Reader(file).get('api', 'k0') == {'x': 'y' * 20_000}
 
 
-def test_a_folder_that_may_not_be_written():
+def test_a_folder_that_may_not_be_written() -> None:
     # outside of pytest's own folder, which other users may not even enter
     with tempfile.TemporaryDirectory(prefix='charger_control_', dir='/tmp') as folder:
         Path(folder).chmod(0o555)  # root, who may write it all the same, becomes nobody
@@ -274,7 +284,7 @@ def test_a_folder_that_may_not_be_written():
     assert 'give this user the right' in problem
 
 
-def test_a_place_that_cannot_be_a_folder(tmp_path):
+def test_a_place_that_cannot_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / 'taken').write_text('a file')
     with closing(Store(tmp_path / 'taken' / 'charger.sqlite')) as store:
         assert isinstance(store.error, ReadOnlyError)
@@ -288,16 +298,16 @@ def test_a_place_that_cannot_be_a_folder(tmp_path):
 
 
 # -- damaged -------------------------------------------------------------------------------------
-def fill(file):
+def fill(file: Path) -> None:
     with closing(Store(file)) as store:
         done(store.write(*(put('api', f'k{number}', {'x': 'y' * 500}) for number in range(200))))
 
 
-def garble(file):
+def garble(file: Path) -> None:
     file.write_bytes(b'this is no database at all, not even nearly' * 100)
 
 
-def overwrite_pages(file):
+def overwrite_pages(file: Path) -> None:
     size = file.stat().st_size
     with file.open('r+b') as handle:
         for offset in range(4096, size, 4096):
@@ -305,12 +315,13 @@ def overwrite_pages(file):
             handle.write(b'\xa5' * 2048)
 
 
-def truncate(file):
+def truncate(file: Path) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
 @pytest.mark.parametrize('damage', [garble, overwrite_pages, truncate])
-def test_a_damaged_file_is_moved_aside_and_named(file, damage):
+def test_a_damaged_file_is_moved_aside_and_named(file: Path, damage: Callable[[Path], None]
+                                                 ) -> None:
     fill(file)
     damage(file)
     with closing(Store(file)) as store:
@@ -329,7 +340,7 @@ def test_a_damaged_file_is_moved_aside_and_named(file, damage):
         assert store.get('api', 'limits') == {'n': 1}
 
 
-def test_the_log_of_a_damaged_file_is_not_played_into_the_fresh_one(file):
+def test_the_log_of_a_damaged_file_is_not_played_into_the_fresh_one(file: Path) -> None:
     fill(file)
     keep = Reader(file)
     with closing(sqlite3.connect(file)) as other:  # keeps the log there
@@ -345,7 +356,7 @@ def test_the_log_of_a_damaged_file_is_not_played_into_the_fresh_one(file):
         assert (file.parent / (store.moved_aside[0].name + '-wal')).exists()
 
 
-def test_two_damaged_files_in_one_second_have_two_names(file):
+def test_two_damaged_files_in_one_second_have_two_names(file: Path) -> None:
     names = set()
     for _ in range(3):
         fill(file)
@@ -356,7 +367,7 @@ def test_two_damaged_files_in_one_second_have_two_names(file):
     assert all(name.exists() for name in names)
 
 
-def test_damage_while_running_is_noticed_and_the_write_is_in_the_fresh_file(file):
+def test_damage_while_running_is_noticed_and_the_write_is_in_the_fresh_file(file: Path) -> None:
     fill(file)
     with closing(Store(file)) as store:
         done(store.put('api', 'limits', {'n': 1}))
@@ -369,7 +380,7 @@ def test_damage_while_running_is_noticed_and_the_write_is_in_the_fresh_file(file
     assert Reader(file).get('api', 'limits') == {'n': 2}
 
 
-def test_a_file_that_somebody_deletes_is_made_again(file, store):
+def test_a_file_that_somebody_deletes_is_made_again(file: Path, store: Store) -> None:
     done(store.put('api', 'limits', {'n': 1}))
     for path in file.parent.iterdir():
         path.unlink()
@@ -378,7 +389,7 @@ def test_a_file_that_somebody_deletes_is_made_again(file, store):
     assert Reader(file).get('api', 'limits') == {'n': 2}
 
 
-def test_a_store_that_another_process_moved_aside_is_not_written_any_more(file):
+def test_a_store_that_another_process_moved_aside_is_not_written_any_more(file: Path) -> None:
     fill(file)
     with closing(Store(file)) as first:
         done(first.put('api', 'limits', {'n': 1}))
@@ -392,7 +403,7 @@ def test_a_store_that_another_process_moved_aside_is_not_written_any_more(file):
             assert first.replacements == 1
 
 
-def test_a_value_that_is_no_json_is_an_error_that_names_it(file, store):
+def test_a_value_that_is_no_json_is_an_error_that_names_it(file: Path, store: Store) -> None:
     done(store.put('api', 'limits', {}))
     with closing(sqlite3.connect(file)) as other, other:
         other.execute("UPDATE value SET body = 'rubbish'")
@@ -401,7 +412,7 @@ def test_a_value_that_is_no_json_is_an_error_that_names_it(file, store):
 
 
 # -- versions ------------------------------------------------------------------------------------
-def test_a_newer_file_is_left_alone(file, store):
+def test_a_newer_file_is_left_alone(file: Path, store: Store) -> None:
     done(store.put('api', 'limits', {'n': 1}))
     store.close()
     with closing(sqlite3.connect(file)) as other:
@@ -416,7 +427,7 @@ def test_a_newer_file_is_left_alone(file, store):
 
 
 # -- the time ------------------------------------------------------------------------------------
-def test_the_time_is_noted_and_found_by_the_next(file):
+def test_the_time_is_noted_and_found_by_the_next(file: Path) -> None:
     moments = iter([Moment('boot', float(n), 1000.0 + n, True) for n in range(10_000)])
     with closing(Store(file, beat_period=0.02, clock=lambda: next(moments))):
         deadline = time.monotonic() + WAIT
@@ -430,7 +441,7 @@ def test_the_time_is_noted_and_found_by_the_next(file):
         assert store.present == Moment('boot2', 1.0, 900.0, False)  # before the last trusted one
 
 
-def test_writes_without_a_pause_do_not_keep_the_time_from_being_noted(file):
+def test_writes_without_a_pause_do_not_keep_the_time_from_being_noted(file: Path) -> None:
     with closing(Store(file, beat_period=0.05)) as store:
         deadline = time.monotonic() + WAIT
         while store.get('store', 'clock') is None:

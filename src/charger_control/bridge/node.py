@@ -83,7 +83,8 @@ class BridgeNode(BlockNode):
         self.state = State(boottime)
         for name, topic in TOPICS.items():
             self.hear(topic, self._put(name))
-        self._client = self.create_client(interfaces.SET_LIMITS.type, interfaces.SET_LIMITS.name)
+        self._client = self.create_client(interfaces.SET_LIMITS.type, interfaces.SET_LIMITS.name,
+                                          qos_profile=interfaces.SERVICE_QOS)
         self._calls: dict[Future, float] = {}
         try:
             self.web = Web(config_of(self.values), self.state, self.ask)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,11 +29,7 @@ ID_WIDTH = 8
 @click.pass_context
 def session(context: click.Context, namespace: str, state_dir: str) -> None:
     """Stored charging sessions; reads only, and may be used while the charger runs."""
-    file = store_file(state_dir, namespace)
-    if not file.is_file():
-        fail(f'there is no store at {file}: no charger has run with this namespace and state_dir '
-             f'yet (see --namespace and --state-dir)')
-    context.obj = Reader(file)
+    context.obj = Reader(store_file(state_dir, namespace))
 
 
 @session.command('list')
@@ -43,7 +39,7 @@ def session(context: click.Context, namespace: str, state_dir: str) -> None:
 @click.pass_obj
 def list_sessions(reader: Reader, last: int, as_json: bool) -> None:
     """Lists sessions, the newest first."""
-    records = read(reader, last)
+    records = read(lambda: reader.sessions(last), reader.file)
     if as_json:
         click.echo(json.dumps([as_row(r) for r in records], indent=2))
         return
@@ -64,10 +60,7 @@ def list_sessions(reader: Reader, last: int, as_json: bool) -> None:
 @click.pass_obj
 def show(reader: Reader, session_id: str, as_json: bool) -> None:
     """Shows one session; of its ID as many characters as name only this one."""
-    try:
-        found = reader.sessions_named(session_id)
-    except StoreError as error:
-        fail(str(error))
+    found = read(lambda: reader.sessions_named(session_id), reader.file)
     if not found:
         fail(f'there is no session {session_id!r} in {reader.file} (charger session list)')
     if len(found) > 1:
@@ -101,7 +94,7 @@ def export(reader: Reader, kind: str, as_json: bool, output: Path | None, since:
     """Writes all sessions, the oldest first. Times are UTC in CSV, unix seconds in JSON."""
     first = -math.inf if since is None else since.timestamp()
     end = math.inf if until is None else until.timestamp()
-    rows = [as_row(r) for r in reversed(read(reader, -1))
+    rows = [as_row(r) for r in reversed(read(reader.sessions, reader.file))
             if first <= r.transaction.started_time < end]
     text = json.dumps(rows, indent=2) + '\n' if as_json or kind == 'json' else as_csv(rows)
     if output is None:
@@ -113,10 +106,13 @@ def export(reader: Reader, kind: str, as_json: bool, output: Path | None, since:
         fail(f'cannot write {output}: {error.strerror}')
 
 
-def read(reader: Reader, newest: int) -> list[SessionRecord]:
-    """Sessions of the store; ends the command with the store's own words where it cannot."""
+def read(sessions: Callable[[], list[SessionRecord]], file: Path) -> list[SessionRecord]:
+    """What ``sessions`` reads; ends the command with the store's own words where it cannot."""
+    if not file.is_file():
+        fail(f'there is no store at {file}: no charger has run with this namespace and state_dir '
+             f'yet (see charger session --help)')
     try:
-        return reader.sessions(newest)
+        return sessions()
     except StoreError as error:
         fail(str(error))
 
@@ -128,13 +124,17 @@ def fail(message: str) -> NoReturn:
 
 def as_row(record: SessionRecord) -> dict[str, Any]:
     """A record as JSON can carry it: the fields of the transaction, energy in kWh, the meter."""
-    row = {name: None if isinstance(value, float) and not math.isfinite(value) else value
-           for name, value in asdict(record.transaction).items()}
-    energy = record.transaction.meter_stop - record.transaction.meter_start
-    row['energy'] = None if math.isnan(energy) else round(energy, 6)
-    row['meter_serial_number'] = record.serial_number
-    row['saved_time'] = record.saved.wall
-    return row
+    transaction = record.transaction
+    row = asdict(transaction) | {'energy': transaction.meter_stop - transaction.meter_start,
+                                 'meter_serial_number': record.serial_number,
+                                 'saved_time': record.saved.wall}
+    return {name: _number(value) if isinstance(value, float) else value
+            for name, value in row.items()}
+
+
+def _number(value: float) -> float | None:
+    """As JSON has it, and without the tail of a register that came as a 32-bit number."""
+    return round(value, 6) if math.isfinite(value) else None
 
 
 CSV_FIELDS = ('session_id', 'started_time', 'ended_time', 'energy', 'meter_start', 'meter_stop',

@@ -6,34 +6,36 @@ It has no ROS context of its own: nothing that the graph does can stop it from w
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-import yaml
 
 from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
 from charger_control.cli.places import runtime_dir, share
 from charger_control.drivers.registry import withdraw
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import values_of
+from charger_control.ros.processes import (
+    BLOCKS,
+    PILOT,
+    WITH_STATE,
+    overrides_file,
+    ros_arguments,
+    simulated,
+    with_grid_meter,
+)
 from charger_control.ros.shared_memory import remove_orphans
 
 BEAT_TIMEOUT = 0.8
 """s without a beat of the control process until it is killed and the offer withdrawn: with the
 write itself well under the 2 s that an offer may stand."""
-BLOCKS = ('fiscal_meter', 'hw_limit', 'smart_charging', 'api', 'cppwm_controller', 'iso61851',
-          'team', 'vcse', 'session')
 DEFAULT_PORT = 8080
-WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'smart_charging', 'team', 'session')
-"""Nodes that keep something over restarts."""
-LINES = ('fiscal_meter', 'iso61851')
-"""Nodes whose device is the simulated line with --sim."""
 
 
 def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
     """A function that writes "no offer" to the pilot's board; returns '' or what went wrong."""
-    values = values_of(files, 'iso61851', namespace)
+    values = values_of(files, PILOT, namespace)
     device = {name.removeprefix('device.'): value for name, value in values.items()
               if name.startswith('device.')}
 
@@ -44,22 +46,6 @@ def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
             return str(error)
 
     return act
-
-
-def ros_arguments(files: Sequence[Path], namespace: str, log_level: str) -> list[str]:
-    """The --ros-args of a child."""
-    arguments = ['--ros-args', '-r', f'__ns:=/{namespace.strip("/")}', '--log-level', log_level]
-    for path in files:
-        arguments += ['--params-file', str(path)]
-    return arguments
-
-
-def overrides_file(namespace: str, overrides: Mapping[str, Mapping[str, object]]) -> Path:
-    """What the command line sets, as a parameter file: -p cannot name a node in a namespace."""
-    path = runtime_dir(namespace) / 'overrides.yaml'
-    path.write_text(yaml.safe_dump({'/**': {node: {'ros__parameters': dict(values)}
-                                            for node, values in overrides.items() if values}}))
-    return path
 
 
 @click.command()
@@ -96,18 +82,19 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
     overrides: dict[str, dict[str, object]] = {node: {} for node in (*WITH_STATE, 'bridge')}
     if line is not None:
         files.append(share() / 'config' / 'sim.yaml')
-        for node in LINES:
-            overrides.setdefault(node, {})['device.port'] = str(line)
+        for node, values in simulated(files[-1], line).items():
+            overrides.setdefault(node, {}).update(values)
     if port is not None:
         overrides['bridge']['port'] = port
     if state_dir is not None:
         for node in WITH_STATE:
             overrides[node]['state_dir'] = str(state_dir)
-    files.append(overrides_file(namespace, overrides))
+    files.append(overrides_file(runtime_dir(namespace) / 'overrides.yaml', namespace, overrides))
     arguments = ros_arguments(files, namespace, log_level)
     remove_orphans()
     try:
-        specs = [Spec('control', [sys.executable, '-m', 'charger_control.nodes.control', *BLOCKS,
+        blocks = with_grid_meter(BLOCKS, files, namespace)
+        specs = [Spec('control', [sys.executable, '-m', 'charger_control.nodes.control', *blocks,
                                   *arguments],
                       beat_timeout=BEAT_TIMEOUT, withdraw=withdrawal(files, namespace))]
     except ParameterError as error:

@@ -7,13 +7,12 @@ what a parent team allocates. Every input has an expiry, and none that is lost m
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.heard import Heard
+from charger_control.core.heard import Heard, RecentMaximum
 from charger_control.core.limits import Phases, usable_voltage
 
 PHASES = 3
@@ -114,11 +113,14 @@ class ParentAllocation(NamedTuple):
         amperage: A per phase.
         ends_in: s until the lease ends; 0 where ``amperage`` is the failsafe.
         reason: for a person.
+        phases_in_use: bit mask of the team's supply phases (1 L1, 2 L2, 4 L3) that the parent
+            counts it on; nothing may be drawn on the others.
     """
 
     amperage: float
     ends_in: float
     reason: str
+    phases_in_use: int = 7
 
 
 class OtherLoads:
@@ -129,28 +131,23 @@ class OtherLoads:
 
     def __init__(self, rise: float, fall: float) -> None:
         """``rise``, ``fall``: s."""
-        self._rise, self._fall = rise, fall
-        self._samples: deque[tuple[float, float]] = deque()
-        self._lasting: deque[tuple[float, float]] = deque()
+        self._most_negative = RecentMaximum(rise)
+        self._most = RecentMaximum(fall)
 
     def hear(self, now: float, amperage: float, urgent: bool = False) -> float:
         """Takes a sample in A, returns what counts; ``urgent``: the sample counts at once."""
-        while self._samples and self._samples[-1][1] >= amperage:
-            self._samples.pop()
-        self._samples.append((now, amperage))
-        while self._samples[0][0] < now - self._rise:
-            self._samples.popleft()
-        lasting = amperage if urgent else self._samples[0][1]
-        while self._lasting and self._lasting[-1][1] <= lasting:
-            self._lasting.pop()
-        self._lasting.append((now, lasting))
-        while self._lasting[0][0] < now - self._fall:
-            self._lasting.popleft()
-        return self._lasting[0][1]
+        lasting = -self._most_negative.update(now, -amperage)
+        return self._most.update(now, amperage if urgent else lasting)
 
 
 class Vcse:
-    """The budget of one team."""
+    """The budget of one team.
+
+    Attributes:
+        own_limit: A per phase, the most that the team could use now whatever its parent gives:
+            more is not asked for.
+        refused, last_refusal: inputs that could not be taken, and why.
+    """
 
     def __init__(self, config: VcseConfig) -> None:
         self._config = config
@@ -160,6 +157,7 @@ class Vcse:
         self._grid: Heard[MeterReading] | None = None
         self._dimming: Heard[Dimming] | None = None
         self._last: Phases = (0.0, 0.0, 0.0)
+        self.own_limit = 0.0
         self.refused = 0
         self.last_refusal = ''
 
@@ -219,9 +217,12 @@ class Vcse:
             bounds.append(self._beside_others(now))
         if config.dimming:
             bounds.append(self._dimmed(now))
+        self.own_limit = max(0.0, *(min(b[p] for b, _ in bounds) for p in range(PHASES)))
         if config.parent:
             given = parent or ParentAllocation(0.0, 0.0, 'no allocation yet')
-            bounds.append(((given.amperage,) * 3, f'team {config.parent}: {given.reason}'))
+            lent = given.amperage if given.amperage >= 0.0 else 0.0  # NaN is nothing
+            l1, l2, l3 = (lent if given.phases_in_use & 1 << p else 0.0 for p in range(PHASES))
+            bounds.append(((l1, l2, l3), f'team {config.parent}: {given.reason}'))
             if given.ends_in > 0.0:
                 valid_for = min(valid_for, given.ends_in)
         values, reasons = [], []
@@ -265,7 +266,8 @@ class Vcse:
         else:
             power = heard.value.power
             reason = f'dimmed to {power:g} W'
-        voltage = usable_voltage(self._grid.value.voltage if self._grid is not None else ())
+        trusted = self._grid is not None and self._grid.silence(now) <= config.grid_meter_lost
+        voltage = usable_voltage(self._grid.value.voltage if self._grid and trusted else ())
         amperage = power / (voltage * PHASES)
         return (amperage, amperage, amperage), reason
 

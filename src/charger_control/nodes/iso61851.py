@@ -68,7 +68,7 @@ class Iso61851(BlockNode):
         self._driver = open_pilot(self.values['device'], buses or Buses())
         self._control = CurrentPilotControl(
             config_of(self.values, self._driver.step, self._driver.timeout),
-            (self._store.get(ROOM, LATCH) or {}).get('name', ''))
+            str(self._store.recall(ROOM, LATCH).get('name', '')))
         self._latched = self._control.faults.latched
         self._offered = 0.0
         self._published: tuple[ControlPilot, float] | None = None

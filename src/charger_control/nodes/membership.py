@@ -54,7 +54,7 @@ def first_sequence(store: Store, wall: float) -> int:
     Each start takes the next epoch and has it on disk before it is used. Where the disk refuses,
     the time in seconds, which no count of starts reaches, takes its place.
     """
-    epoch = max(int((store.get(ROOM, EPOCH) or {}).get('number', 0)) + 1, int(wall))
+    epoch = max(int(store.recall(ROOM, EPOCH).get('number', 0)) + 1, int(wall))
     with suppress(StoreError, FutureTimeoutError):  # then the wall clock has moved on since
         store.put(ROOM, EPOCH, {'number': epoch}).result(timeout=2.0)
     return epoch * SEQUENCES

@@ -76,8 +76,8 @@ class Team(BlockNode):
         self._config = self.checked(lambda values: config_of(values, name))
         self._store = Store(store_file(self.values['state_dir'], self.get_namespace()))
         now = self.now()
-        stored = (self._store.get(ROOM, TERM) or {}).get('number', 0)
-        self._leader = Leader(self._config, name, now, stored)
+        stored = self._store.recall(ROOM, TERM).get('number', 0)
+        self._leader = Leader(self._config, name, now, int(stored))
         self._upward = Member(MemberConfig(f'{self._config.team}/vcse', self._config.team,
                                            times=lease_times(1)), now)
         self._budget: Heard[TeamBudget] | None = None
@@ -117,7 +117,8 @@ class Team(BlockNode):
         if self._term_write is not None and self._term_write[1].done():
             term, future = self._term_write
             self._term_write = None
-            if future.exception() is None:  # a term that is not on disk is never used
+            # a term that is not on disk is never used, but where nobody else could use it
+            if future.exception() is None or len(self._config.members) == 1:
                 self._leader.persisted(now, term)
         step = self._leader.step(now, self._budget)
         if step.persist is not None and self._term_write is None:

@@ -26,7 +26,9 @@ from charger_interfaces.msg import (
     Transaction,
 )
 from charger_interfaces.srv import (
+    BindTransaction,
     ClearChargingProfile,
+    GetChargingProfiles,
     GetCompositeSchedule,
     ResetFault,
     SetChargingProfile,
@@ -97,7 +99,8 @@ CONTROL_PILOT = Topic('control_pilot', ControlPilot, Kind.STATE, ('iso61851',),
                       ('cppwm_controller', 'hw_limit', 'session', 'bridge'),
                       'state of the control pilot and the contactor')
 LIMIT_HW = Topic('limits/hw', AmperageLimit, Kind.LATCHED, ('hw_limit',),
-                 ('cppwm_controller', 'iso61851'), 'what fuse, cable, phases and temperature allow')
+                 ('cppwm_controller', 'iso61851', 'smart_charging'),
+                 'what fuse, cable, phases and temperature allow')
 LIMIT_SMART_CHARGING = Topic('limits/smart_charging', AmperageLimit, Kind.LATCHED,
                              ('smart_charging',), ('cppwm_controller',),
                              'what the OCPP profiles allow now')
@@ -136,6 +139,12 @@ LIMIT_SOURCES = {'hw': LIMIT_HW, 'smart_charging': LIMIT_SMART_CHARGING, 'api': 
 """Limit sources by the name that ``cppwm_controller.sources`` uses."""
 
 
+SERVICE_QOS = QoSProfile(reliability=ReliabilityPolicy.RELIABLE,
+                         durability=DurabilityPolicy.VOLATILE,
+                         history=HistoryPolicy.KEEP_LAST, depth=64)
+"""Of every service and client: as ROS 2's own, but with room for a burst of web clients."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
     """One service of the table: relative name, type, the node that answers, what it does."""
@@ -154,6 +163,10 @@ CLEAR_CHARGING_PROFILE = ServiceRow('clear_charging_profile', ClearChargingProfi
                                     'smart_charging', 'removes OCPP charging profiles')
 GET_COMPOSITE_SCHEDULE = ServiceRow('get_composite_schedule', GetCompositeSchedule,
                                     'smart_charging', 'the schedule that results')
+GET_CHARGING_PROFILES = ServiceRow('get_charging_profiles', GetChargingProfiles, 'smart_charging',
+                                   'the OCPP charging profiles that are installed')
+BIND_TRANSACTION = ServiceRow('bind_transaction', BindTransaction, 'session',
+                              'gives the running session the transaction id of the CSMS')
 
 SERVICES = (SET_LIMITS, RESET_FAULT, SET_CHARGING_PROFILE, CLEAR_CHARGING_PROFILE,
-            GET_COMPOSITE_SCHEDULE)
+            GET_COMPOSITE_SCHEDULE, GET_CHARGING_PROFILES, BIND_TRANSACTION)

@@ -5,6 +5,7 @@ A block's node is thin: it stores what it hears, and one timer calls its core. I
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from rclpy.service import Service
 from charger_control.core.heard import Heard
 from charger_control.ros.convert import from_message, to_message
 from charger_control.ros.diagnostics import Health, Reporter
-from charger_control.ros.interfaces import ServiceRow, Topic
+from charger_control.ros.interfaces import SERVICE_QOS, ServiceRow, Topic
 from charger_control.ros.parameters import Group, Param, ParameterError, declare
 
 T = TypeVar('T')
@@ -96,7 +97,7 @@ class BlockNode(Node):
             answer(request, pending[-1])
             return DEFERRED
 
-        service = self.create_service(row.type, row.name, callback)
+        service = self.create_service(row.type, row.name, callback, qos_profile=SERVICE_QOS)
         send = service.send_response
 
         def send_or_hold(response: Any, header: Any) -> None:
@@ -140,22 +141,29 @@ class Answer:
 
     def __init__(self, response: Any) -> None:
         self._response = response
-        self._given: Any = None
+        self._given = False
         self._send: Callable[[Any], None] | None = None
+        self._lock = threading.Lock()
 
     def bind(self, send: Callable[[Any], None]) -> None:
         """Called by the executor when it wants to send."""
-        self._send = send
-        if self._given is not None:
-            send(self._given)
+        with self._lock:
+            self._send = send
+            due = self._given
+        if due:
+            send(self._response)
 
     def __call__(self, **fields: Any) -> None:
-        """Sends the response with these fields."""
-        for name, value in fields.items():
-            setattr(self._response, name, value)
-        self._given = self._response
-        if self._send is not None:
-            self._send(self._given)
+        """Sends the response with these fields; a second answer is not sent."""
+        with self._lock:
+            if self._given:
+                return
+            for name, value in fields.items():
+                setattr(self._response, name, value)
+            self._given = True
+            send = self._send
+        if send is not None:
+            send(self._response)
 
 
 def member_name(name: str, namespace: str) -> str:

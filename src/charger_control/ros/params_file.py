@@ -1,7 +1,9 @@
 """ROS 2 parameter files, read without rclpy: for the supervisor and for ``charger config check``.
 
 Understands what rcl does with the files of ``config/``: keys are node names with or without a
-namespace, nested or joined by '/', with the wildcards ``/**`` and ``/*``; later files win.
+namespace, nested or joined by '/', with the wildcards ``/**`` and ``/*``. Later files win where
+they say something to the same key; of different keys that mean a node, the one that appears first
+in any file counts least.
 """
 
 from __future__ import annotations
@@ -39,13 +41,16 @@ def load(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def values_of(paths: Sequence[Path], node: str, namespace: str = '') -> dict[str, Any]:
-    """The parameters that files give to one node, flat ('device.port'), later files first."""
+    """The parameters that files together give to one node, flat ('device.port')."""
     name = '/' + '/'.join(part for part in (namespace.strip('/'), node) if part)
-    values: dict[str, Any] = {}
+    sections: dict[str, dict[str, Any]] = {}
     for path in paths:
         for pattern, parameters in load(path):
-            if matches(pattern, name):
-                values.update(parameters)
+            sections.setdefault(pattern, {}).update(parameters)
+    values: dict[str, Any] = {}
+    for pattern, parameters in sections.items():
+        if matches(pattern, name):
+            values.update(parameters)
     return values
 
 

@@ -12,6 +12,8 @@ from charger_control.sim.simulator import Simulator, SimulatorOptions
 def run_process(options: SimulatorOptions, say: Callable[[str], None]) -> None:
     """Runs until SIGTERM, SIGINT or the scenario's end, then removes symlink and socket.
 
+    A signal that was ignored when the process started stays ignored.
+
     Args:
         options: as for the simulator.
         say: called with the one line that says that a driver may open the link now.
@@ -26,7 +28,8 @@ def run_process(options: SimulatorOptions, say: Callable[[str], None]) -> None:
         simulator.stop(signal.Signals(number).name)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # who started us wants it so
+            signal.signal(number, end)
     where = f', control {options.control}' if options.control else ''
     say(f'ready: simulated charger on {options.link} ({simulator.port.name}){where}')
     simulator.run()

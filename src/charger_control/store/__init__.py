@@ -2,15 +2,16 @@
 
 Each block has a room of values by key, all of them JSON objects:
 
-=================  ====================  ==========================================================
-room               key                   value
-=================  ====================  ==========================================================
-``api``            ``limits``            ``core.api``'s values and the moment of the last write
-``iso61851``       ``fault/<name>``      a latched fault: ``reason``, ``time`` (unix s)
-``team``           ``term/<team>``       ``term`` and ``leader``, written before the term is used
-``smart_charging`` ``profile/<id>``      one charging profile
-``store``          ``clock``             the last note of the time, written by the store itself
-=================  ====================  ==========================================================
+====================  ================  ==========================================================
+room                  key               value
+====================  ================  ==========================================================
+``api``               ``limits``        the values that clients have set, when, and what remained
+``iso61851``          ``fault``         the latched fault: ``name`` ('' none), ``wall`` (unix s)
+``team``              ``term``          ``number``, written before the term is used
+``cppwm_controller``  ``epoch``         ``number`` of starts: requests are numbered above all before
+``smart_charging``    ``profile…``      charging profiles, and whether some were lost
+``store``             ``clock``         the last note of the time, written by the store itself
+====================  ================  ==========================================================
 
 Charging sessions have a table of their own.
 """

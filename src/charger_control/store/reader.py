@@ -31,6 +31,16 @@ class Reader:
         rows = self._rows('SELECT body FROM value WHERE room = ? AND key = ?', (room, key))
         return self._value(room, key, rows[0][0]) if rows else None
 
+    def recall(self, room: str, key: str) -> dict[str, Any]:
+        """The value under a key, empty where there is none or the store cannot be read.
+
+        For the start of a node that must run without its store; the store's ``error`` says why.
+        """
+        try:
+            return self.get(room, key) or {}
+        except StoreError:
+            return {}
+
     def items(self, room: str, prefix: str = '') -> dict[str, dict[str, Any]]:
         """All values of a room whose keys begin with ``prefix``, by key, in the keys' order."""
         rows = self._rows('SELECT key, body FROM value WHERE room = ? AND substr(key, 1, ?) = ? '
@@ -70,6 +80,8 @@ class Reader:
         try:
             with closing(sqlite3.connect(uri, uri=True, isolation_level=None,
                                          timeout=self._busy_timeout)) as connection:
+                if connection.execute('PRAGMA user_version').fetchone() == (0,):
+                    return []  # another process is just making it
                 return connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise store_error(error, self.file) from error

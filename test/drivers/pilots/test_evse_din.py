@@ -508,6 +508,22 @@ def test_closing_says_no_offer_and_ends(monkeypatch):
     s.pilot.close()
 
 
+def test_an_offer_that_is_under_way_is_not_taken_for_the_farewell():
+    s = Setting()
+    s.offer(16.0)
+    real = s.line.write
+
+    def write(*args):
+        s.pilot._closing = True       # close() comes while 10 A is being written
+        real(*args)
+    s.line.write = write
+    s.pilot.offer(10.0)
+    s.bus.step(s.clock.now + 1)
+    assert s.writes()[-1] == 10 and not s.pilot._said_farewell.is_set()
+    s.bus.step(s.clock.now + 1)
+    assert s.writes()[-1] == 0 and s.pilot._said_farewell.is_set()
+
+
 def test_the_contactor_is_opened_under_load_and_released_later():
     s = Setting()
     s.offer(16.0)

@@ -24,7 +24,7 @@ from charger_control.core.cppwm_controller.types import (
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
+from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN, AmperageLimit
 from charger_control.core.pi import Pi, PiConfig
 
 CONNECTED = frozenset('BCD')
@@ -100,9 +100,9 @@ class Controller:
         self._stopped_by_api = False
 
     # -- inputs ----------------------------------------------------------------------------------
-    def hear_limit(self, source: str, heard: Heard[object]) -> None:
+    def hear_limit(self, source: str, heard: Heard[AmperageLimit]) -> None:
         """Takes a limit; one that cannot be is refused, counted, and counts as silence."""
-        if not self.sources[source].hear(heard):  # type: ignore[arg-type]
+        if not self.sources[source].hear(heard):
             self._refused_at = heard.at
 
     def hear_meter(self, heard: Heard[MeterReading]) -> None:
@@ -261,7 +261,8 @@ class Controller:
 
     def _trim(self, now: float, commanded: float, hard: float, allocation: Allocation | None,
               pilot: ControlPilot | None, flags: Flags) -> float:
-        if not self._config.closed_loop or pilot is None or commanded <= 0.0:
+        if (not self._config.closed_loop or pilot is None
+                or pilot.vehicle_status not in CONNECTED):
             self._pi.reset()
             return MIN_AMPERAGE - commanded if 0.0 < commanded < MIN_AMPERAGE else 0.0
         limit = self._config.own_trim if allocation is None else _granted(allocation.trim_amperage)

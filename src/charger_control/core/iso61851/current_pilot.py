@@ -7,21 +7,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from charger_control.core.cppwm_controller.types import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.duty import duty_of_amperage
 from charger_control.core.iso61851.faults import OPENING, FaultConfig, Faults
+from charger_control.core.iso61851.inputs import PilotInputs
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot, PilotReading
-from charger_control.core.limits import (
-    MAX_AMPERAGE,
-    NAN,
-    AmperageLimit,
-    Phases,
-    in_force,
-    watched,
-)
+from charger_control.core.limits import MAX_AMPERAGE, NAN
 
 CHARGING = frozenset('CD')
 PRESENT = frozenset('BCD')
@@ -68,49 +60,22 @@ class PilotResult:
     latch: str
 
 
-class CurrentPilotControl:
+class CurrentPilotControl(PilotInputs):
     """The iso61851 block for a CurrentPilot board."""
 
     def __init__(self, config: CurrentPilotConfig, latched: str = '') -> None:
         """``latched``: the fault that was in force when the last process ended."""
+        super().__init__()
         self._config = config
         self._signal = Signal(config.signal)
         self.faults = Faults(config.faults, latched)
         self._hold_until: float | None = None
-        self._available: Heard[AvailableAmperage] | None = None
-        self._hw: Heard[AmperageLimit] | None = None
-        self._meter: Heard[Phases] | None = None
-        self._reading: Heard[PilotReading] | None = None
+        self._told: Heard[PilotReading] | None = None
+        self._reading: Heard[PilotReading] | None = None  # the last that can be
         self.refused = 0
         self._refusal = ''
-        self._stopping = False
         self._said_lost = False
         self._no_offer_since: float | None = None
-
-    # -- inputs ----------------------------------------------------------------------------------
-    def hear_available(self, heard: Heard[AvailableAmperage]) -> None:
-        """What the controller makes available; one that is not a number is silence."""
-        value = heard.value
-        if (0.0 <= value.commanded_amperage < math.inf and value.valid_for >= 0.0
-                and 0.0 <= value.available_amperage < math.inf):
-            self._available = heard
-
-    def hear_hw(self, heard: Heard[AmperageLimit]) -> None:
-        """The HW limit, for the last bound; one that cannot be is silence."""
-        if not heard.value.refusal() and not math.isnan(heard.value.amperage):
-            self._hw = Heard(watched(heard.value), heard.at)
-
-    def hear_meter(self, heard: Heard[MeterReading]) -> None:
-        """Measured currents, for over-current and a welded contactor; absurd ones are silence."""
-        value = heard.value
-        measured = [a for a in value.amperage if not math.isnan(a)]
-        if (measured and not value.error and value.age >= 0.0
-                and all(-10 * MAX_AMPERAGE <= a <= 10 * MAX_AMPERAGE for a in measured)):
-            self._meter = Heard(value.amperage, heard.at - value.age)
-
-    def stop(self) -> None:
-        """No offer from now on: the process is about to end."""
-        self._stopping = True
 
     # -- the decision ----------------------------------------------------------------------------
     def step(self, now: float, reading: Heard[PilotReading] | None, error: str) -> PilotResult:
@@ -130,9 +95,7 @@ class CurrentPilotControl:
         if self._hold_until is None and board.letter in KNOWN:
             hold = self._config.present_hold if board.letter in PRESENT else 0.0
             self._hold_until = now + hold
-        meter = self._meter
-        if meter is not None and meter.silence(now) > self._config.meter_timeout:
-            meter = None
+        meter = self._measured(now, self._config.meter_timeout)
         fault = self.faults.step(
             now, reading.at, letter=board.letter, signaled=board.signaled_amperage,
             contactor_closed=board.contactor_closed, cause=board.error_cause, amperage=meter)
@@ -160,9 +123,9 @@ class CurrentPilotControl:
     # -- parts -----------------------------------------------------------------------------------
     def _take(self, reading: Heard[PilotReading] | None) -> None:
         """Keeps what the board says; what cannot be is refused, counted, and counts as silence."""
-        if reading is None or (self._reading is not None and reading.at <= self._reading.at):
+        if reading is None or reading == self._told:
             return
-        board = reading.value
+        self._told, board = reading, reading.value
         if board.letter in LETTERS and 0.0 <= board.signaled_amperage <= 10 * MAX_AMPERAGE:
             self._reading, self._refusal = reading, ''
             return
@@ -171,15 +134,12 @@ class CurrentPilotControl:
                          f'(allowed: one of {"".join(sorted(LETTERS))}, 0 to {MAX_AMPERAGE:g} A)')
 
     def _follow(self, now: float, board: PilotReading) -> None:
-        heard = self._available
-        if heard is None or heard.silence(now) > heard.value.valid_for or not heard.value.enable:
+        wanted = self._wanted(now)
+        if wanted is None:
             self._signal.withdraw(now)
             return
-        bound = 0.0 if self._hw is None else in_force(self._hw, now)
-        if self._config.socket:
-            bound = min(bound, max(0.0, board.cable_amperage))  # an unknown cable carries 0 A
-        self._signal.step(now, heard.value.commanded_amperage, heard.value.available_amperage,
-                          bound)
+        bound = self._bound(now, board.cable_amperage if self._config.socket else math.inf)
+        self._signal.step(now, wanted.commanded_amperage, wanted.available_amperage, bound)
 
     def _note_offer(self, now: float, signaled: float) -> None:
         if signaled > 0.0:

@@ -71,7 +71,7 @@ class Session:
                 self._unconfirmed = newest
                 self._known = newest.saved
                 self._running = True
-        return [_closed(record, record.saved.wall, 'Other') for record in others]
+        return [record.closed(record.saved.wall, 'Other') for record in others]
 
     def hear_pilot(self, heard: Heard[ControlPilot]) -> None:
         """A state of the control pilot; one with an error renews nothing."""
@@ -160,7 +160,7 @@ class Session:
         """The session has ended at ``wall``."""
         self._running, self._ending, self._unconfirmed = False, None, None
         self._unverified, self._ended_at = False, present.now
-        record = _closed(self._record(present), wall, reason)
+        record = self._record(present).closed(wall, reason)
         self._transaction = record.transaction
         return record
 
@@ -184,7 +184,7 @@ class Session:
         if plugged:
             reason = 'Other' if stored.saved.boot == present.boot else 'PowerLoss'
         self._running = False
-        closed = _closed(stored, stored.saved.wall, reason)
+        closed = stored.closed(stored.saved.wall, reason)
         self._transaction = closed.transaction
         self._known = None
         return [closed]
@@ -201,7 +201,7 @@ class Session:
             return [self._end(known.wall, 'Other', present)]
         if plugged is False:
             self._ending = present.now
-            closed = _closed(self._record(present), present.wall, 'EVDisconnected')
+            closed = self._record(present).closed(present.wall, 'EVDisconnected')
             self._transaction = closed.transaction
         return []
 
@@ -295,22 +295,8 @@ class Session:
     def _due(self, present: Moment) -> list[SessionRecord]:
         """The record of the running session, at each change and every save_period."""
         record, last = self._record(present), self._recorded
-        if last is not None and _kept(last) == _kept(record):
-            since = elapsed(last.saved, present)
-            if since < self._config.save_period:
-                return []
+        if (last is not None and last.same_but_registers(record)
+                and elapsed(last.saved, present) < self._config.save_period):
+            return []
         self._recorded = record
         return [record]
-
-
-def _closed(record: SessionRecord, wall: float, reason: str) -> SessionRecord:
-    """The record of a session that ended at ``wall``, never before it began."""
-    return replace(record, transaction=replace(
-        record.transaction, state='Idle', stop_reason=reason,
-        ended_time=max(wall, record.transaction.started_time)))
-
-
-def _kept(record: SessionRecord) -> tuple[object, ...]:
-    """What of a record is stored at once when it changes: all but registers and times."""
-    transaction = replace(record.transaction, meter_start=0.0, meter_stop=0.0, started_time=0.0)
-    return transaction, record.offered, record.charged, record.serial_number

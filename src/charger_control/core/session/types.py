@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from charger_control.core.limits import NAN
 from charger_control.core.moment import Moment
@@ -69,6 +70,20 @@ class SessionRecord:
     serial_number: str = ''
     offered: bool = False
     charged: bool = False
+
+    def closed(self, wall: float, reason: str) -> SessionRecord:
+        """The record once the session has ended at unix s ``wall``, never before it began."""
+        ended = max(wall, self.transaction.started_time)
+        return replace(self, transaction=replace(
+            self.transaction, state='Idle', stop_reason=reason, ended_time=ended))
+
+    def same_but_registers(self, other: SessionRecord) -> bool:
+        """Whether nothing that is stored at once has changed: all but registers and times."""
+        mine, others = (replace(r.transaction, meter_start=0.0, meter_stop=0.0, started_time=0.0,
+                                ended_time=math.isnan(r.transaction.ended_time))
+                        for r in (self, other))
+        return mine == others and (self.offered, self.charged, self.serial_number) == (
+            other.offered, other.charged, other.serial_number)
 
 
 @dataclass(frozen=True, slots=True)

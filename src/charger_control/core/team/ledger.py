@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from charger_control.core.team.types import LeaseTimes, TeamRequest, phase_indices
+
+ALL = (0, 1, 2)
 
 
 class Naming(NamedTuple):
@@ -16,11 +17,13 @@ class Naming(NamedTuple):
         list_id: term number and sequence of the list.
         until: s, when the member can no longer act on it.
         amperage: A per phase that it grants, trim included.
+        phases: indices of the supply phases that it was counted on.
     """
 
     list_id: tuple[int, int]
     until: float
     amperage: float
+    phases: tuple[int, ...]
 
 
 class Claim(NamedTuple):
@@ -40,10 +43,18 @@ class Claim(NamedTuple):
 
 
 class Account:
-    """What one member may be drawing: what was named, what it reports, its failsafe."""
+    """What one member may be drawing: what was named, what it reports, its failsafe.
+
+    Attributes:
+        request: the newest; None until the member was heard.
+        heard_at: s, when it was heard.
+        answered: whether it was.
+        phases: indices of the supply phases that the member loads or may load; all before it was
+            heard.
+    """
 
     __slots__ = ('_configured_failsafe', '_namings', '_over_since', '_times', 'answered',
-                 'heard_at', 'request')
+                 'heard_at', 'phases', 'request')
 
     def __init__(self, times: LeaseTimes, failsafe: float) -> None:
         """``failsafe``: A per phase to count on while the member has not said."""
@@ -54,6 +65,7 @@ class Account:
         self.request: TeamRequest | None = None
         self.heard_at = 0.0
         self.answered = True
+        self.phases = ALL
 
     def hear(self, now: float, request: TeamRequest, leader: str) -> bool:
         """Takes a request; False for one that is not newer than the last.
@@ -70,19 +82,22 @@ class Account:
                 naming.list_id == accepted for naming in self._namings):
             while self._namings[0].list_id != accepted:
                 self._namings.popleft()
+        self._count_phases()
         return True
 
     def name(self, now: float, list_id: tuple[int, int], amperage: float) -> None:
         """Notes that a list sent now grants ``amperage``, trim included."""
         self.answered = True
         until = now + self._times.reservation(self._fall_time)
-        self._namings.append(Naming(list_id, until, amperage))
+        self._namings.append(Naming(list_id, until, amperage, self._requested_phases))
 
     def granted(self, now: float) -> float:
         """The most of what was named and may be in force, A per phase."""
         namings = self._namings
-        while namings and namings[0].until <= now:
-            namings.popleft()
+        if namings and namings[0].until <= now:
+            while namings and namings[0].until <= now:
+                namings.popleft()
+            self._count_phases()
         return max((naming.amperage for naming in namings), default=0.0)
 
     def claim(self, now: float) -> Claim:
@@ -116,9 +131,16 @@ class Account:
         return max(self.request.failsafe_amperage, self._configured_failsafe)
 
     @property
-    def phases(self) -> Sequence[int]:
-        """Indices of the supply phases that it loads; all before it was heard."""
-        return phase_indices(self.request.phases if self.request is not None else ())
+    def _requested_phases(self) -> tuple[int, ...]:
+        return ALL if self.request is None else phase_indices(self.request.phases)
+
+    def _count_phases(self) -> None:
+        """``phases``: those that the member asks for, and those that it may still act on."""
+        phases = self._requested_phases
+        for naming in self._namings:
+            if naming.phases != phases:
+                phases = tuple(sorted({*phases, *naming.phases}))
+        self.phases = phases
 
     @property
     def _fall_time(self) -> float:

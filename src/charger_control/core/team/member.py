@@ -48,6 +48,8 @@ class InForce(NamedTuple):
         ends_in: s until the lease ends; 0 where there is none.
         reason: for a person.
         silent: there is no lease: ``amperage`` is the failsafe, or 0 soon after start.
+        phases_in_use: bit mask of the own phases (1 L1, 2 L2, 4 L3) that the leader counts it on:
+            those of the request that was answered; without a lease all.
     """
 
     amperage: float
@@ -55,6 +57,7 @@ class InForce(NamedTuple):
     ends_in: float
     reason: str
     silent: bool
+    phases_in_use: int = 7
 
 
 class Member:
@@ -72,7 +75,8 @@ class Member:
         self._config = config
         self._started = now
         self._sequence = first_sequence - 1
-        self._sent: dict[int, float] = {}
+        self._sent: dict[int, tuple[float, int]] = {}
+        self._phases_in_use = 7
         self._term: Term = (0, '')
         self._accepted_sequence = 0
         self._leader_heard = -math.inf
@@ -97,9 +101,9 @@ class Member:
                 the failsafe are filled in here.
         """
         self._sequence += 1
-        self._sent[self._sequence] = now
+        self._sent[self._sequence] = (now, wish.phases_in_use)
         oldest = next(iter(self._sent))  # in the order of their sending
-        while now - self._sent[oldest] > self._config.times.valid_for:
+        while now - self._sent[oldest][0] > self._config.times.valid_for:
             del self._sent[oldest]
             oldest = next(iter(self._sent))
         number, leader = self._term
@@ -134,7 +138,7 @@ class Member:
         self._leader_heard = now
         if line is None:
             return changed
-        sent = self._sent.get(line.request_sequence)
+        sent, phases_in_use = self._sent.get(line.request_sequence, (None, 7))
         before = (self._allocated, self._trim)
         if now >= self._ends_at:
             self._allocated = self._trim = 0.0
@@ -142,6 +146,7 @@ class Member:
         if ends_at is not None:
             self._answered = line.request_sequence
             self._ends_at = ends_at
+            self._phases_in_use = phases_in_use
             self._allocated, self._trim = line.allocated_amperage, line.trim_amperage
             self._reason = line.reason
         else:
@@ -155,7 +160,8 @@ class Member:
     def in_force(self, now: float) -> InForce:
         """What this member may take now."""
         if now < self._ends_at:
-            return InForce(self._allocated, self._trim, self._ends_at - now, self._reason, False)
+            return InForce(self._allocated, self._trim, self._ends_at - now, self._reason, False,
+                           self._phases_in_use)
         valid_for = self._config.times.valid_for
         if self._ends_at == -math.inf and now - self._started < valid_for:
             return InForce(0.0, 0.0, 0.0, 'the team has not answered yet', True)

@@ -17,9 +17,9 @@ def total_request(now: float, accounts: Mapping[str, Account],
                   needs: Callable[[MemberState], float], times: LeaseTimes) -> TeamRequest:
     """What a team asks for: on each phase the sum, of the three phases the largest.
 
-    It takes as long to obey as its slowest member's reservation (18 s), so what supplies it keeps
-    that long what it withdraws. Its weight is that of its vehicles together, its minimum that of
-    the most modest.
+    It counts on the phases that anyone asks for or may be drawing on, and takes as long to obey as
+    its slowest member's reservation (18 s), so what supplies it keeps that long what it withdraws.
+    Its weight is that of its vehicles together, its minimum that of the most modest.
 
     Args:
         now: s.
@@ -61,6 +61,7 @@ def total_request(now: float, accounts: Mapping[str, Account],
         drawable_amperage=max(drawable),
         fall_time=times.reservation(fall_time),
         phase_map=(1, 2, 3),
+        phases_in_use=sum(1 << p for p in range(3) if asked[p] > 0.0 or max(failsafe) > 0.0) or 7,
         priority=max((m.priority for m in wanting), default=0),
         weight=sum(m.weight for m in wanting) or 1.0,
         vehicle_status='C' if charging else 'B' if connected else 'A',

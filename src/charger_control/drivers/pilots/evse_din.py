@@ -152,7 +152,8 @@ class EvseDin(ModbusDevice[PilotReading]):
         super().failed(error)
         now = self._now()
         self._fresh = False
-        self._retry_at = now + (RETRY_DELAY if self._failures > QUICK_RETRIES else 0.0)
+        patient = self._failures > QUICK_RETRIES and not self._closing
+        self._retry_at = now + (RETRY_DELAY if patient else 0.0)
         if self._failures == LOST_AFTER:
             self._check.start(now)
 

@@ -1,0 +1,1 @@
+"""What bench/control.py is made of."""

@@ -1,0 +1,270 @@
+"""The regulator: feed-forward, what is learned of the vehicle, and an integrating trim."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from charger_control.core.heard import Heard
+from charger_control.core.limits import MIN_AMPERAGE, Phases
+from charger_control.core.pi.settling import Settling
+from charger_control.core.pi.vehicle import Vehicle
+
+_SLACK = 2.0
+"""s beyond the pace by which a board signals what it was told."""
+_TRIES = 3
+_IMPLAUSIBLE = 4.0
+"""A: a vehicle that draws so much less than offered does so by itself (domain.md 2.3: at most 3)."""
+_IN_VAIN = 1.3
+"""A of raise without an answer that no vehicle in steps of 1 A would leave unanswered."""
+_NUDGE = 0.3
+_ANSWER = 0.25
+_SAME_COMMAND = 0.25
+_WHOLE_MARGIN = 0.2
+_OVER = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PiConfig:
+    """Gains and times.
+
+    Attributes:
+        gain: share of a settled error that one step takes away, 0..1.
+        dead_band: A, errors up to this are left alone.
+        over_draw: A above commanded from which trim goes to <= 0 in the same tick.
+        rest: s that a vehicle gets to follow a change of the signal when its answer cannot be
+            seen (domain.md 2.3: it begins within 6 s).
+        pace: s between steps of the trim.
+        window: s over which the measurement must be steady before it counts.
+        steady: A, the spread of a steady measurement within the window.
+        drawing: A below which the vehicle does not charge yet.
+        limit_pause: s for which a vehicle at its own limit is not asked for more.
+    """
+
+    gain: float = 1.0
+    dead_band: float = 0.1
+    over_draw: float = 0.5
+    rest: float = 12.0
+    pace: float = 5.0
+    window: float = 1.5
+    steady: float = 0.3
+    drawing: float = 1.0
+    limit_pause: float = 300.0
+
+
+class Pi:
+    """The regulator of one charge point."""
+
+    def __init__(self, config: PiConfig) -> None:
+        self._config = config
+        self._settling = Settling(config.rest, config.window, config.steady, config.drawing)
+        self._vehicle = Vehicle(config.limit_pause)
+        self._board_step = 0.01
+        self.reset()
+
+    @property
+    def trim(self) -> float:
+        """A, the trim since the last step."""
+        return self._trim
+
+    def reset(self) -> None:
+        """Forgets this vehicle: no trim, nothing learned."""
+        self._settling.reset()
+        self._vehicle.reset()
+        self._last_sample = -math.inf
+        self._drawn = 0.0
+        self._pause(-math.inf)
+
+    def _pause(self, now: float) -> None:
+        """Nothing is commanded: no trim. What was learned is kept."""
+        self._trim = self._commanded = self._anchor = 0.0
+        self._signaled = self._settled_for = 0.0
+        self._changed_at = now
+        self._is_awaited = self._is_falling = False
+        self._settling.interrupt(now)
+        self._forget_attempts()
+
+    def _forget_attempts(self) -> None:
+        self._raised: tuple[float, float] | None = None     # A drawn before, A raised since
+        self._too_much: tuple[float, float] | None = None   # A signaled, A drawn: more than it may
+        self._tries = 0
+
+    def step(self, now: float, commanded: float, *, signaled: float, board_step: float,
+             trim_limit: float, headroom: float, frozen: bool,
+             amperage: Heard[Phases] | None) -> float:
+        """One tick.
+
+        Args:
+            now: s.
+            commanded: A per phase, 0 for none.
+            signaled: A per phase that the vehicle is offered now.
+            board_step: A, the least change that the board can signal.
+            trim_limit: A, the most that may be added.
+            headroom: A between commanded and min(HW limit, cable): no trim beyond it.
+            frozen: the meter cannot be trusted: trim rests, and not above 0.
+            amperage: the last measured A of L1..L3 and when the device gave it.
+
+        Returns:
+            The trim in A, within [-(commanded - 6), min(trim_limit, headroom)].
+        """
+        if commanded <= 0.0:
+            if self._commanded > 0.0:
+                self._pause(now)
+            return 0.0
+        self._board_step = min(max(0.001, board_step), MIN_AMPERAGE)  # NaN gives 0.001
+        low = MIN_AMPERAGE - commanded
+        high = max(low, min(trim_limit, headroom))
+        self._note_signal(now, signaled)
+        wanted = self._trim if commanded == self._commanded else self._feed_forward(commanded)
+        self._commanded = commanded
+        if frozen or amperage is None:
+            self._settling.interrupt(now)
+            self._raised = None
+            high = max(low, min(high, 0.0))
+        self._set(now, wanted, low, high)
+        if not frozen and amperage is not None and amperage.at > self._last_sample:
+            self._last_sample = amperage.at
+            self._take(now, amperage, low, high)
+        return self._trim
+
+    # -- feed-forward ----------------------------------------------------------------------------
+    def _note_signal(self, now: float, signaled: float) -> None:
+        """The process value rests after each change that can be noticed."""
+        if abs(signaled - self._settled_for) > self._noticeable():
+            self._settled_for = signaled
+            self._changed_at = now
+            self._is_awaited = False
+            self._settling.changed(now, self._vehicle.drawn_at(signaled))
+        self._signaled = signaled
+
+    def _noticeable(self) -> float:
+        return max(self._board_step, self._config.dead_band) / 2
+
+    def _feed_forward(self, commanded: float) -> float:
+        """The trim to begin with at a new command, from what is known of the vehicle."""
+        before, trim = self._commanded, self._trim
+        falls = commanded < before
+        if abs(commanded - self._anchor) > _SAME_COMMAND:
+            self._anchor = commanded
+            self._is_falling = falls
+            self._forget_attempts()
+            learned = self._vehicle.signal_for(commanded)
+            if learned is not None:
+                trim = learned - commanded
+            elif falls and trim > 0.0:
+                trim *= commanded / before
+        if falls:
+            trim = min(trim, before + self._trim - commanded)   # never more than before
+        if self._drawn > commanded + self._config.over_draw:
+            trim = min(trim, 0.0)
+        return trim
+
+    def _set(self, now: float, trim: float, low: float, high: float) -> None:
+        """Sets the trim within its range; until it is signaled no sample answers it."""
+        self._trim = min(max(trim, low), high)
+        step = self._board_step
+        coming = math.floor((self._commanded + self._trim) / step + 1e-6) * step
+        is_awaited = abs(coming - self._settled_for) > self._noticeable()
+        if is_awaited and not self._is_awaited:
+            self._settling.hold(now + self._config.pace + _SLACK)
+        elif self._is_awaited and not is_awaited:
+            self._settling.hold(-math.inf)
+        self._is_awaited = is_awaited
+
+    # -- feedback --------------------------------------------------------------------------------
+    def _take(self, now: float, amperage: Heard[Phases], low: float, high: float) -> None:
+        """Takes a new sample."""
+        drawn = max((a for a in amperage.value if not math.isnan(a)), default=math.nan)
+        if math.isnan(drawn):
+            return
+        self._drawn = drawn
+        self._vehicle.saw(drawn)
+        if drawn <= self._commanded + self._config.over_draw:
+            self._is_falling = False
+        elif self._trim > max(low, 0.0):
+            if not self._is_falling:
+                self._too_much = self._signaled, drawn
+            self._raised = None
+            self._set(now, 0.0, low, high)
+            return
+        if math.isinf(drawn):
+            return
+        mean = self._settling.take(amperage.at, drawn)
+        if mean is not None and now - self._changed_at >= self._config.pace:
+            self._is_falling = False
+            self._correct(now, mean, low, high)
+
+    def _correct(self, now: float, drawn: float, low: float, high: float) -> None:
+        """The vehicle has settled: takes the error away, in whole steps of the board."""
+        vehicle, signaled = self._vehicle, self._signaled
+        error = self._commanded - drawn
+        if self._raised is not None and not self._answered(now, drawn, low, high):
+            return
+        dead = max(self._config.dead_band, self._settling.spread)
+        if error > dead:
+            if not vehicle.at_limit(now, drawn) and (
+                    error > _IMPLAUSIBLE or vehicle.fell_short(signaled, drawn)):
+                vehicle.set_limit(now, drawn)
+            if vehicle.at_limit(now, drawn):
+                high = max(low, min(high, max(self._trim, 0.0)))
+                if signaled >= self._commanded + high - self._board_step / 2:
+                    return
+        vehicle.note(signaled, drawn)
+        if error > dead:
+            self._raise(now, drawn, error, low, high)
+        elif error < -dead:
+            self._too_much = signaled, drawn
+            self._change(now, self._config.gain * error / vehicle.slope(), low, high)
+
+    def _raise(self, now: float, drawn: float, error: float, low: float, high: float) -> None:
+        if self._vehicle.whole and self._board_step < 0.5:
+            # one ampere up and not two; and one that draws in between shows that it does
+            error = math.floor(self._commanded + _OVER) - drawn - _WHOLE_MARGIN
+            if error <= self._config.dead_band:
+                return
+        step = self._config.gain * error / self._vehicle.slope()
+        if self._too_much is not None:
+            signaled, drew = self._too_much
+            if drawn < drew - 1.3 * (signaled - self._signaled) - 1.1:
+                self._too_much, self._tries = None, 0   # it has changed since
+            elif step > (signaled - self._signaled) * 0.9:
+                if self._tries >= _TRIES:
+                    return
+                self._tries += 1
+                step = (signaled - self._signaled) / 2
+        if step < _NUDGE / 4 and step < self._board_step:
+            return
+        before = self._signaled
+        raised = self._change(now, step, low, high)
+        if raised > 0.0:
+            self._raised = (drawn, raised)
+
+    def _answered(self, now: float, drawn: float, low: float, high: float) -> bool:
+        """Whether the vehicle has answered to the last raise; if not, what is done about it."""
+        assert self._raised is not None
+        before, raised = self._raised
+        self._raised = None
+        if drawn - before >= _ANSWER * raised:
+            return True
+        more = 0.0 if raised >= _IN_VAIN else self._change(now, _NUDGE, low, high)
+        if more > 0.0:
+            self._raised = (before, raised + more)
+        else:
+            self._change(now, -raised, low, high)
+            self._vehicle.set_limit(now, drawn)
+        return False
+
+    def _change(self, now: float, change: float, low: float, high: float) -> float:
+        """Changes what is signaled now by ``change`` A, in whole steps of the board.
+
+        Returns:
+            A, the change of the signal that is to come; 0 if there is no room for one.
+        """
+        step = self._board_step
+        steps = math.floor(change / step + _OVER)
+        trim = min(max(self._signaled + steps * step - self._commanded, low), high)
+        change = self._commanded + trim - self._signaled
+        if abs(change) < step / 2:
+            return 0.0
+        self._set(now, trim, low, high)
+        return change

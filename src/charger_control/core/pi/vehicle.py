@@ -1,0 +1,144 @@
+"""What is learned about a vehicle within a session: what it draws at which signal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_MERGE = 1.0
+_LINE = 3.0
+"""A between the least and the largest point from which their line is believed."""
+_WHOLE, _NOT_WHOLE = 0.06, 0.12
+_SLOPE = (0.7, 1.3)
+_SAME_SIGNAL = 0.3
+_LESS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A settled vehicle: A signaled, A drawn."""
+
+    signaled: float
+    drawn: float
+
+    @property
+    def shortfall(self) -> float:
+        return self.signaled - self.drawn
+
+
+@dataclass(slots=True)
+class _Limit:
+    """The vehicle's own limit: A, and until when (s) it is not asked for more."""
+
+    drawn: float
+    until: float
+    pause: float
+
+
+class Vehicle:
+    """Settled points, the steps it draws in, and its own limit.
+
+    Args:
+        limit_pause: s for which a vehicle at its own limit is not asked for more; doubled with
+            each time that it is asked in vain.
+    """
+
+    def __init__(self, limit_pause: float) -> None:
+        self._limit_pause = limit_pause
+        self.reset()
+
+    def reset(self) -> None:
+        """Another vehicle."""
+        self._points: list[_Point] = []
+        self._in_between = False
+        self._limit: _Limit | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that was seen of it are whole amperes: it may not draw what is between."""
+        return bool(self._points) and not self._in_between
+
+    # -- learning --------------------------------------------------------------------------------
+    def note(self, signaled: float, drawn: float) -> None:
+        """It has settled at ``drawn`` A."""
+        fraction = abs(drawn - round(drawn))
+        self._in_between = self._in_between or fraction > _NOT_WHOLE
+        if fraction > _WHOLE and not self._in_between:
+            return
+        kept = [p for p in self._points if abs(p.drawn - drawn) >= _MERGE
+                and (p.drawn > drawn) == (p.signaled > signaled)]
+        self._points = sorted([*kept, _Point(signaled, drawn)], key=lambda p: p.drawn)
+
+    def fell_short(self, signaled: float, drawn: float) -> bool:
+        """Whether it drew more at the same signal before."""
+        return any(abs(p.signaled - signaled) <= _SAME_SIGNAL and drawn < p.drawn - _LESS
+                   for p in self._points)
+
+    # -- its own limit ---------------------------------------------------------------------------
+    def saw(self, drawn: float) -> None:
+        """Any sample: one above its limit ends the limit."""
+        if self._limit is not None and drawn > self._limit.drawn + _LESS:
+            self._limit = None
+
+    def at_limit(self, now: float, drawn: float) -> bool:
+        """Whether more offer would be in vain, as far as known."""
+        limit = self._limit
+        if limit is None or now >= limit.until:
+            return False
+        limit.drawn = min(limit.drawn, drawn)
+        return True
+
+    def set_limit(self, now: float, drawn: float) -> None:
+        """It was asked in vain, or draws less than it did."""
+        pause = self._limit_pause if self._limit is None else 2.0 * self._limit.pause
+        self._limit = _Limit(drawn, now + pause, pause)
+        self._points = [p for p in self._points if p.drawn < drawn - _LESS]
+
+    # -- what to expect --------------------------------------------------------------------------
+    def signal_for(self, drawn: float) -> float | None:
+        """A to signal so that it draws ``drawn`` A; None: nothing is known yet."""
+        if not self._points:
+            return None
+        if self._limit is not None and drawn > self._limit.drawn + _LESS:
+            return min(drawn, drawn + self._shortfall(self._target(drawn)))
+        target = self._target(drawn)
+        return target + self._shortfall(target)
+
+    def drawn_at(self, signaled: float) -> float:
+        """A that it should come to draw at a signal; the signal itself while nothing is known."""
+        drawn = signaled
+        if self._points:
+            for _ in range(3):
+                drawn = signaled - self._shortfall(drawn)
+        return drawn if self._limit is None else min(drawn, self._limit.drawn)
+
+    def slope(self) -> float:
+        """A drawn per A signaled."""
+        if self._spread() < _LINE:
+            return 1.0
+        low, high = self._points[0], self._points[-1]
+        slope = (high.drawn - low.drawn) / (high.signaled - low.signaled)
+        return min(max(slope, _SLOPE[0]), _SLOPE[1])
+
+    def _target(self, drawn: float) -> float:
+        return float(math.floor(drawn + _WHOLE)) if self.whole else drawn
+
+    def _spread(self) -> float:
+        return self._points[-1].drawn - self._points[0].drawn if self._points else 0.0
+
+    def _shortfall(self, drawn: float) -> float:
+        """A by which it draws less than signaled when it draws ``drawn`` A."""
+        points = self._points
+        if self._spread() < _LINE:
+            near = min(points, key=lambda p: abs(p.drawn - drawn))
+            # gain or offset? the one that offers less
+            share = drawn / near.drawn
+            share = min(1.0, share) if near.shortfall > 0.0 else max(1.0, share)
+            return near.shortfall * share
+        if drawn <= points[0].drawn or drawn >= points[-1].drawn:
+            left, right = points[0], points[-1]
+        else:
+            place = next(i for i, p in enumerate(points) if p.drawn > drawn)
+            left, right = points[place - 1], points[place]
+        share = (drawn - left.drawn) / (right.drawn - left.drawn)
+        return left.shortfall + share * (right.shortfall - left.shortfall)

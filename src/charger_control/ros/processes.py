@@ -1,0 +1,127 @@
+"""Which blocks run in which process, and its command line. Without rclpy and without launch.
+
+Shared by `charger up`, the launch files, and the tests that start one process per node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from charger_control.ros.params_file import PARAMETERS, values_of
+
+CHARGER_BLOCKS = ('fiscal_meter', 'hw_limit', 'smart_charging', 'api', 'cppwm_controller',
+                  'iso61851', 'session')
+"""The blocks of one charger."""
+TEAM_BLOCKS = ('team', 'vcse')
+"""The blocks of one team; those of a team of one run beside its charger."""
+BLOCKS = (*CHARGER_BLOCKS, *TEAM_BLOCKS)
+GRID_METER = 'grid_meter'
+"""Runs beside the vcse where a parameter file names its device."""
+WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'smart_charging', 'team', 'session')
+"""Nodes that keep something over restarts."""
+DEVICES = ('iso61851', 'fiscal_meter', GRID_METER)
+PILOT = 'iso61851'
+"""The block that holds the board: its process is guarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process.
+
+    Attributes:
+        blocks: that run in it.
+        command: argv, `charger guard` included where it holds the pilot.
+    """
+
+    blocks: tuple[str, ...]
+    command: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """For people: the blocks."""
+        return '+'.join(self.blocks) if len(self.blocks) <= len(DEVICES) else 'control'
+
+
+def with_grid_meter(blocks: Sequence[str], files: Sequence[Path], namespace: str
+                    ) -> tuple[str, ...]:
+    """``blocks``, with the grid meter if files name a device for it."""
+    named = any(name.startswith('device.') for name in values_of(files, GRID_METER, namespace))
+    return (*blocks, GRID_METER) if named else tuple(blocks)
+
+
+def one_each(blocks: Sequence[str], files: Sequence[Path], namespace: str
+             ) -> list[tuple[str, ...]]:
+    """The blocks by process: one each, but those whose devices share a port together."""
+    ports = {block: values_of(files, block, namespace).get('device.port', f'of {block}')
+             for block in DEVICES if block in blocks}
+    shared = [tuple(b for b in ports if ports[b] == port) for port in dict.fromkeys(ports.values())]
+    return shared + [(block,) for block in blocks if block not in ports]
+
+
+def program(blocks: Sequence[str], place: Path, files: Sequence[Path], namespace: str,
+            arguments: Sequence[str]) -> Program:
+    """The process of these blocks.
+
+    Args:
+        blocks: of this package; 'bridge' alone is the web bridge.
+        place: folder of the executables.
+        files: parameter files, from which the guard of the pilot's process knows the board.
+        namespace: of the nodes.
+        arguments: see ``ros_arguments``.
+    """
+    command = [str(place / blocks[0])] if len(blocks) == 1 else [str(place / 'control'), *blocks]
+    command += arguments
+    if PILOT in blocks:
+        guard = [str(place / 'charger'), 'guard', '--namespace', namespace]
+        for path in files:
+            guard += ['--config', str(path)]
+        command = [*guard, '--', *command]
+    return Program(tuple(blocks), tuple(command))
+
+
+def ros_arguments(files: Sequence[Path], namespace: str, log_level: str,
+                  remaps: Mapping[str, str] | None = None, use_sim_time: bool = False
+                  ) -> list[str]:
+    """The --ros-args of a process."""
+    arguments = ['--ros-args', '-r', f'__ns:=/{namespace.strip("/")}', '--log-level', log_level]
+    for source, target in (remaps or {}).items():
+        arguments += ['-r', f'{source}:={target}']
+    for path in files:
+        arguments += ['--params-file', str(path)]
+    if use_sim_time:
+        arguments += ['-p', 'use_sim_time:=true']
+    return arguments
+
+
+def overrides_file(path: Path, namespace: str, overrides: Mapping[str, Mapping[str, object]]
+                   ) -> Path:
+    """Writes what a command line sets, by node, as a parameter file: -p cannot name a node in a
+    namespace.
+
+    rcl lays the sections of all files over each other in the order in which each pattern first
+    appears, so a pattern that nobody else uses, in the last file, wins over everything.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prefix = '/'.join(['', *filter(None, [namespace.strip('/')]), '**', '**'])
+    path.write_text(yaml.safe_dump({f'{prefix}/{node}': {PARAMETERS: dict(values)}
+                                    for node, values in overrides.items() if values}))
+    return path
+
+
+def simulated(file: Path, line: Path) -> dict[str, dict[str, object]]:
+    """Overrides under which every device is the simulated one on ``line``, whatever files say.
+
+    Args:
+        file: config/sim.yaml, which names the simulated devices.
+        line: the port of the simulated serial line.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for block in ('fiscal_meter', PILOT):
+        devices = {name: value for name, value in values_of([file], block).items()
+                   if name.startswith('device.')}
+        found[block] = {**devices, 'device.port': str(line)}
+    return found

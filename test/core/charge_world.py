@@ -1,0 +1,217 @@
+"""A charge point in a hostile world: controller, pilot block and board, chained, with an oracle.
+
+The oracle keeps what was said to the blocks and judges each tick by architecture.md alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from charge_point import control_pilot
+
+from charger_control.core.cppwm_controller import Controller, ControllerConfig
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import PilotReading
+from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
+from charger_control.core.iso61851.signal import SignalConfig
+from charger_control.core.limits import NAN, AmperageLimit
+
+SOURCES = ('hw', 'smart_charging', 'api')
+INPUTS = (*SOURCES, 'meter', 'control_pilot', 'board', 'available', 'hw@pilot', 'meter@pilot')
+TINY = 1e-6
+
+
+def can_be(limit, source):
+    """Whether a limit is one that a source may say."""
+    amperages = (limit.amperage, limit.lost_amperage)
+    return (all(math.isnan(a) or 0.0 <= a < math.inf for a in amperages)
+            and limit.phases in (0, 1, 3) and limit.valid_for >= 0.0
+            and not (source == 'hw' and math.isnan(limit.amperage)))
+
+
+def meaning(source, at, limit, now):
+    """What a limit said at ``at`` means now, A; NaN: nothing."""
+    if source == 'hw':
+        return limit.amperage if now - at <= min(5.0, limit.valid_for) else 0.0
+    return limit.amperage if now - at <= limit.valid_for else limit.lost_amperage
+
+
+class World:
+    """All inputs are renewed at each tick unless they are quiet."""
+
+    def __init__(self, *, socket=False, step=0.01, trim=None, delay=0.3):
+        self.now, self.step_size, self.socket, self.delay = 1000.0, step, socket, delay
+        self.latch = ''
+        self.limits = {name: AmperageLimit(NAN, valid_for=900.0) for name in SOURCES}
+        self.limits['hw'] = AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0)
+        self.meter = MeterReading(amperage=(0.0, 0.0, 0.0))
+        self.board = PilotReading('A', 0.0, cable_amperage=20.0)
+        self.obeys, self.quiet, self.allocation, self.trim = True, set(), None, trim
+        self.publishers = dict.fromkeys(SOURCES, 1)
+        self.orders, self.reading, self.published = [], None, None
+        self.restart_controller()
+        self.restart_pilot()
+
+    # -- what may happen -----------------------------------------------------------------------
+    def restart_controller(self):
+        self.controller = Controller(ControllerConfig(sources=SOURCES))
+        self.words = {name: [] for name in SOURCES}  # (at, limit) that can be
+        self.good_meter = self.good_pilot = None     # (at, value) that can be
+
+    def restart_pilot(self):
+        self.pilot = CurrentPilotControl(CurrentPilotConfig(
+            socket=self.socket, signal=SignalConfig(step=self.step_size)), self.latch)
+        self.hw_words, self.available, self.offer, self.changed_at = [], None, 0.0, -math.inf
+        self.good_board = None
+
+    def say(self, source, limit):
+        """A word on limits/<source>, as both blocks hear it."""
+        if source not in self.quiet:
+            self.controller.hear_limit(source, Heard(limit, self.now))
+            if can_be(limit, source):
+                self.words[source].append((self.now, limit))
+        if source == 'hw' and 'hw@pilot' not in self.quiet:
+            self.pilot.hear_hw(Heard(limit, self.now))
+            if can_be(limit, source):
+                self.hw_words.append((self.now, limit))
+
+    def tick(self, dt, *, asleep=False):
+        """``asleep``: the clock jumped, and nothing was heard meanwhile."""
+        self.now += dt
+        if not asleep:
+            self._hear()
+        self._control()
+        self._pilot()
+
+    # -- the tick ------------------------------------------------------------------------------
+    def _hear(self):
+        for source, limit in self.limits.items():
+            self.controller.sources[source].publishers = self.publishers[source]
+            self.say(source, limit)
+        heard, reading = Heard(self.meter, self.now), self.meter
+        if 'meter' not in self.quiet:
+            self.controller.hear_meter(heard)
+            first, *others = reading.amperage
+            if (not reading.error and reading.age >= 0.0 and -1.0 <= first <= 800.0
+                    and not any(a < -1.0 or a > 800.0 for a in others)):
+                self.good_meter = (self.now - reading.age, reading)
+        if 'meter@pilot' not in self.quiet:
+            self.pilot.hear_meter(heard)
+        if self.published is not None and 'control_pilot' not in self.quiet:
+            self.controller.hear_pilot(Heard(self.published, self.now))
+            if not self.published.error:
+                self.good_pilot = (self.now - self.published.age, self.published)
+
+    def _control(self):
+        result = self.controller.step(self.now, self.allocation)
+        self._judge_controller(result.decision, result.available)
+        self.decision = result.decision
+        if 'available' not in self.quiet:
+            self.pilot.hear_available(Heard(result.available, self.now))
+            self.before, self.available = self.available, (self.now, result.available)
+
+    def _pilot(self):
+        signaled = self.board.signaled_amperage
+        while self.obeys and self.orders and self.orders[0][0] <= self.now - self.delay:
+            signaled = self.orders.pop(0)[1]
+        self.board = replace(self.board, signaled_amperage=signaled)
+        if 'board' not in self.quiet:
+            self.reading = Heard(self.board, self.now)
+            if 0.0 <= signaled <= 800.0 and self.board.letter in set('ABCDEFSR'):
+                self.good_board = self.reading
+        result = self.pilot.step(self.now, self.reading, '')
+        self._judge_pilot(result)
+        if (result.offer or 0.0) != self.offer:
+            self.changed_at = self.now
+        self.offer, self.latch = result.offer or 0.0, result.latch
+        self.orders.append((self.now, self.offer))
+        self.published = result.pilot
+
+    # -- the oracle ----------------------------------------------------------------------------
+    def allowed(self):
+        """The most that may be commanded now, by all limits and inputs; and the hard limit."""
+        meanings = {}
+        for source, words in self.words.items():
+            if not words:
+                return 0.0, 0.0
+            count = [words[-1]]
+            if self.publishers[source] > 1:
+                count += [w for w in words if self.now - w[0] <= 5.0]
+            said = [meaning(source, *w, self.now) for w in count]
+            meanings[source] = min((a for a in said if not math.isnan(a)), default=NAN)
+        valid = [a for a in meanings.values() if not math.isnan(a)]
+        most = min(valid, default=0.0)
+        if self.allocation is not None:
+            granted = self.allocation.amperage
+            most = min(most, granted if 0.0 <= granted < math.inf else 0.0)
+        silence = math.inf if self.good_meter is None else self.now - self.good_meter[0]
+        most = 0.0 if silence > 60.0 else min(most, 6.0) if silence > 11.0 else most
+        hard = meanings['hw']
+        if self.good_pilot is None or self.now - self.good_pilot[0] > 2.0:
+            return 0.0, hard
+        pilot = self.good_pilot[1]
+        if pilot.vehicle_status not in set('BCD') or pilot.fault:
+            return 0.0, hard
+        cable = pilot.cable_amperage
+        return most, hard if math.isnan(cable) else min(hard, cable)
+
+    def _judge_controller(self, decision, available):
+        most, hard = self.allowed()
+        commanded, offered = decision.commanded_amperage, available.available_amperage
+        assert 0.0 <= commanded <= most
+        assert commanded == 0.0 or commanded >= 5.95
+        assert offered == 0.0 or 6.0 <= offered <= hard
+        assert available.enable is (offered > 0.0)
+        assert offered == 0.0 or commanded > 0.0
+        granted = 2.0 if self.allocation is None else self.allocation.trim_amperage
+        granted = granted if 0.0 <= granted < math.inf else 0.0
+        floor = max(commanded, 6.0)
+        assert offered <= floor + granted + TINY
+        if self.good_meter is None or self.now - self.good_meter[0] > 3.0:
+            assert offered <= floor + TINY, 'a trim above 0 on a silent meter'
+        elif max(a for a in self.good_meter[1].amperage if not math.isnan(a)) > commanded + 0.5:
+            assert offered <= floor + TINY, 'a trim above 0 while the vehicle over-draws'
+
+    def _judge_pilot(self, result):
+        offer, before = result.offer, self.offer
+        if result.latch or self.latch:
+            assert offer is None or result.latch == ''
+        if offer is None:
+            return
+        assert 6.0 <= offer <= 80.0
+        at, limit = self.hw_words[-1]
+        assert offer <= meaning('hw', at, limit, self.now) + TINY
+        good = self.good_board
+        assert self.now - good.at <= 1.0, 'an offer to a board that is silent'
+        assert good.value.letter in set('ABC'), 'D has no ventilation here'
+        assert not good.value.unsafe
+        assert not result.pilot.fault
+        if self.socket:
+            assert offer <= good.value.cable_amperage + TINY
+        heard_at, available = self.available
+        assert self.now - heard_at <= 1.0
+        assert available.enable
+        commanded, most = available.commanded_amperage, available.available_amperage
+        assert offer <= max(before, most) + TINY
+        if most <= commanded:
+            assert offer <= max(commanded, 6.0) + TINY
+        if self.before is not None and commanded < self.before[1].commanded_amperage:
+            assert offer <= most + TINY, 'a drop of commanded acts at once'
+        if before and offer > before:
+            assert self.now - self.changed_at >= 5.0 - TINY, 'increases are 5 s apart'
+
+
+def charging(**options):
+    """A world in which a vehicle charges."""
+    world = World(**options)
+    world.tick(0.1)
+    world.board = replace(world.board, letter='B')
+    for dt in (0.1, 0.1, 5.0, 0.1, 1.0):
+        world.tick(dt)
+    world.board = replace(world.board, letter='C', contactor_closed=True)
+    world.tick(0.1)
+    assert control_pilot('C').vehicle_status == world.board.letter
+    assert world.offer > 0.0
+    return world
