@@ -9,18 +9,25 @@ hangs, "no offer" is written to the board. Everything is respawned with a back-o
 
 from pathlib import Path
 
-from ament_index_python.packages import get_package_prefix, get_package_share_directory
+from ament_index_python.packages import get_package_prefix
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 
-from charger_control.cli.places import runtime_dir
-from charger_control.ros.launching import overrides_file, processes, respawned, ros_process
+from charger_control.cli.places import PACKAGE, runtime_dir, share
+from charger_control.ros.launching import Kept, simulator_command
+from charger_control.ros.processes import (
+    BLOCKS,
+    PILOT,
+    WITH_STATE,
+    one_each,
+    overrides_file,
+    program,
+    ros_arguments,
+    simulated,
+    with_grid_meter,
+)
 
-PACKAGE = 'charger_control'
-BLOCKS = ('fiscal_meter', 'hw_limit', 'smart_charging', 'api', 'cppwm_controller', 'iso61851',
-          'team', 'vcse', 'session')
-WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'smart_charging', 'team', 'session')
 ARGUMENTS = {
     'namespace': ('charger', 'ROS namespace of the charger'),
     'params_file': ('', 'parameter file; empty: config/charger.yaml of the package'),
@@ -41,47 +48,28 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     on = {name: value[name].lower() in ('true', '1', 'yes') for name in
           ('sim', 'bridge', 'use_sim_time', 'respawn')}
     namespace = value['namespace'].strip('/')
-    share = Path(get_package_share_directory(PACKAGE))
-    files = [Path(value['params_file'] or share / 'config' / 'charger.yaml').absolute()]
-    overrides = {node: {} for node in (*WITH_STATE, 'bridge', 'fiscal_meter')}
-    if value['port']:
-        overrides['bridge']['port'] = int(value['port'])
+    place = Path(get_package_prefix(PACKAGE)) / 'lib' / PACKAGE
+    files = [Path(value['params_file'] or share() / 'config' / 'charger.yaml').absolute()]
+    overrides = {'bridge': {'port': int(value['port'])} if value['port'] else {}}
     if value['state_dir']:
-        for node in WITH_STATE:
-            overrides[node]['state_dir'] = value['state_dir']
-    actions = []
+        overrides |= {node: {'state_dir': value['state_dir']} for node in WITH_STATE}
+    hardware = None
     if on['sim']:
-        files.append(share / 'config' / 'sim.yaml')
+        files.append(share() / 'config' / 'sim.yaml')
         line = runtime_dir(namespace) / 'line'
-        for node in ('fiscal_meter', 'iso61851'):
-            overrides[node]['device.port'] = str(line)
-        actions += simulator(line, value['scenario'], on['respawn'])
-    files.append(overrides_file(runtime_dir(namespace) / 'launch', overrides))
-    executables = Path(get_package_prefix(PACKAGE)) / 'lib' / PACKAGE
-    common = {'namespace': namespace, 'files': files, 'log_level': value['log_level'],
-              'use_sim_time': on['use_sim_time']}
-    for blocks in processes(files, namespace, BLOCKS):
-        command = ([str(executables / blocks[0])] if len(blocks) == 1
-                   else [str(executables / 'control'), *blocks])
-        actions += respawned(
-            lambda blocks=blocks, command=command: ros_process(
-                '+'.join(blocks), command, guarded='iso61851' in blocks, **common),
-            '+'.join(blocks), on['respawn'])
-    if on['bridge']:
-        actions += respawned(lambda: ros_process('bridge', [str(executables / 'bridge')], **common),
-                             'bridge', on['respawn'])
-    return actions
-
-
-def simulator(line: Path, scenario: str, respawn: bool) -> list[LaunchDescriptionEntity]:
-    """The simulated devices on a serial line of their own."""
-    charger = Path(get_package_prefix(PACKAGE)) / 'lib' / PACKAGE / 'charger'
-    command = [str(charger), 'sim', '--link', str(line), '--control', f'{line}.sock',
-               '--log', f'{line}.jsonl', '--eeprom', f'{line}.eeprom']
-    if scenario:
-        command += ['--scenario', scenario]
-    return respawned(lambda: ExecuteProcess(cmd=command, name='sim', output='screen'), 'sim',
-                     respawn)
+        for node, values in simulated(files[-1], line).items():
+            overrides[node] = {**overrides.get(node, {}), **values}
+        hardware = Kept('sim', simulator_command(place, line, value['scenario']), on['respawn'])
+    files.append(overrides_file(runtime_dir(namespace) / 'launch.yaml', namespace, overrides))
+    arguments = ros_arguments(files, namespace, value['log_level'],
+                              use_sim_time=on['use_sim_time'])
+    groups = one_each(with_grid_meter(BLOCKS, files, namespace), files, namespace)
+    kept = []
+    for blocks in groups + ([('bridge',)] if on['bridge'] else []):
+        one = program(blocks, place, files, namespace, arguments)
+        kept.append(Kept(one.name, one.command, on['respawn'],
+                         hardware if PILOT in blocks else None))
+    return [entity for one in ([hardware] if hardware else []) + kept for entity in one.start()]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -233,7 +233,7 @@ def test_the_dead_man_is_in_the_drivers_thread(s):
     s._ended.set()                                 # the control node hangs
     start = time.monotonic()
     s.until(lambda: s.board.offered == 0.0)
-    assert 0.8 < time.monotonic() - start < 1.3
+    assert 0.8 < time.monotonic() - start < 2.0  # to the ms on a fake clock: test_evse_din.py
 
 
 def test_a_vanished_port_is_an_error_of_both_and_heals_when_it_is_back(s):

@@ -11,6 +11,7 @@ import click
 from charger_control.cli.guard import EXIT_CONFIG
 from charger_control.ros.parameters import ParameterError, check
 from charger_control.ros.params_file import load, values_of
+from charger_control.ros.processes import GRID_METER, TEAM_BLOCKS
 
 NODES = {
     'fiscal_meter': 'nodes.fiscal_meter', 'grid_meter': 'nodes.fiscal_meter',
@@ -20,7 +21,9 @@ NODES = {
     'bridge': 'bridge.node',
 }
 """Node name -> module with its PARAMS and, where parameters must fit together, config_of."""
-OPTIONAL = frozenset({'grid_meter'})
+TEAM_LIKE = frozenset({*TEAM_BLOCKS, GRID_METER})
+"""Nodes of a team; the others are a charger's."""
+OPTIONAL = frozenset({GRID_METER})
 """Nodes that run only where a file has a section for them."""
 
 
@@ -36,27 +39,28 @@ def problems(paths: list[Path]) -> list[str]:
         if node not in NODES and node not in ('**', '*'):
             found.append(f'{pattern}: there is no such node; there are {", ".join(NODES)}')
     for node, module_name in NODES.items():
-        values = values_of(paths, node, _namespace_of(patterns, node))
-        if node in OPTIONAL and not values:
-            continue
         module = import_module(f'charger_control.{module_name}')
-        try:
-            checked = check(module.PARAMS, _shared_removed(module.PARAMS, values), node)
-            config_of = getattr(module, 'config_of', None)
-            if config_of is not None:
-                config_of(checked)
-        except (ParameterError, ValueError) as error:
-            found.append(str(error))
+        namespaces = _namespaces_of(patterns, node)
+        for namespace in namespaces:
+            values = values_of(paths, node, namespace)
+            if node in OPTIONAL and not values:
+                continue
+            try:
+                checked = check(module.PARAMS, _shared_removed(module.PARAMS, values), node)
+                config_of = getattr(module, 'config_of', None)
+                if config_of is not None:
+                    config_of(checked)
+            except (ParameterError, ValueError) as error:
+                found.append(f'{namespace}: {error}' if len(namespaces) > 1 else str(error))
     return found
 
 
-def _namespace_of(patterns: list[str], node: str) -> str:
-    """A namespace under which the files' patterns mean this node."""
-    for pattern in patterns:
-        prefix, _, last = pattern.rpartition('/')
-        if last == node and '*' not in prefix:
-            return prefix
-    return 'charger'
+def _namespaces_of(patterns: list[str], node: str) -> list[str]:
+    """The namespaces in which this node runs: those that files name for it or its like."""
+    like = TEAM_LIKE if node in TEAM_LIKE else NODES.keys() - TEAM_LIKE
+    named = {prefix: None for prefix, _, last in (p.rpartition('/') for p in patterns)
+             if last in like and prefix and '*' not in prefix}
+    return list(named) or ['charger']
 
 
 def _shared_removed(params: object, values: dict[str, object]) -> dict[str, object]:

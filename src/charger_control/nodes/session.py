@@ -13,16 +13,20 @@ from charger_control.core.heard import Heard
 from charger_control.core.moment import Moment
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
+    BIND_TRANSACTION,
     CONFIGURATION,
     CONTROL_PILOT,
     DECISION,
     METER,
     TRANSACTION,
 )
-from charger_control.ros.node import BlockNode
+from charger_control.ros.node import Answer, BlockNode
 from charger_control.ros.parameters import Param
 from charger_control.ros.runner import run
 from charger_control.store import Store, StoreError, moment, store_file
+
+LONGEST_ID = 36
+"""Characters of a transaction id (OCPP 2.0.1, identifierString[36])."""
 
 PARAMS = (
     Param('power_domain_name', '', 'name of the supply that this charger shares, for clients'),
@@ -76,6 +80,7 @@ class Session(BlockNode):
         self.hear(CONTROL_PILOT, self._on_pilot)
         self.hear(METER, self._session.hear_meter)
         self.hear(DECISION, self._on_decision)
+        self.serve(BIND_TRANSACTION, self._on_bind)
         self.every(self.values['rate'], self._repeat)
         self._repeat()
 
@@ -109,6 +114,22 @@ class Session(BlockNode):
             self._decision_key = key
             self._step()
 
+    def _on_bind(self, request: Any, answer: Answer) -> None:
+        """Binds at once, and answers when it is on the disk."""
+        given = request.ocpp_transaction_id
+        if len(given) > LONGEST_ID or not given.isprintable():
+            answer(success=False, code='OutOfRange', message=f'ocpp_transaction_id {given[:80]!r} '
+                   f'(allowed: at most {LONGEST_ID} printable characters; none takes it back)')
+            return
+        records = self._session.bind(given, self._store.present)
+        if not records:
+            answer(success=False, code='NoTransaction', message='no charging session runs that '
+                   'could have this id: bind it once a vehicle is connected')
+            return
+        written, = self._save(records)
+        self._publish()
+        written.add_done_callback(lambda done: answer(**_bound(done)))
+
     # -- the step --------------------------------------------------------------------------------
     def _step(self) -> None:
         """One step of the core; a change of more than the register is published at once."""
@@ -129,14 +150,16 @@ class Session(BlockNode):
         self._publish_configuration(self._session.configuration())
 
     # -- the store -------------------------------------------------------------------------------
-    def _save(self, records: Iterable[core.SessionRecord]) -> None:
+    def _save(self, records: Iterable[core.SessionRecord]) -> list[Future[None]]:
         """Writes records; what the store refuses is written again with the next step."""
+        written = []
         for record in records:
-            future = self._store.put_session(record)
-            self._unsaved[record.transaction.session_id] = (record, future)
+            written.append(self._store.put_session(record))
+            self._unsaved[record.transaction.session_id] = (record, written[-1])
         for name, (_, future) in list(self._unsaved.items()):
             if future.done() and future.exception() is None:
                 del self._unsaved[name]
+        return written
 
     def health(self) -> list[Health]:
         """The session, and the store."""
@@ -157,6 +180,15 @@ class Session(BlockNode):
         """Writes the last state of the session."""
         self._save(self._session.last_word(self._store.present))
         self._store.close()
+
+
+def _bound(written: Future[None]) -> dict[str, Any]:
+    """The answer to a binding that took effect."""
+    error = written.exception()
+    if error is None:
+        return {'success': True, 'code': 'OK', 'message': ''}
+    return {'success': True, 'code': 'UntilRestart',
+            'message': f'the id holds until restart only: {error}'}
 
 
 def main() -> int:

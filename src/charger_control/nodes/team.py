@@ -53,12 +53,18 @@ PARAMS = (
 )
 
 
-def config_of(values: dict[str, Any], name: str = 'charger') -> TeamConfig:
-    """The team from the parameters; ValueError for a bad combination."""
+def config_of(values: dict[str, Any], name: str = '') -> TeamConfig:
+    """The team from the parameters; ValueError for a bad combination.
+
+    Args:
+        values: of the parameters.
+        name: of this candidate; '': that of the parameter, or still unknown.
+    """
     trim = values['trim_amperage']
-    members = tuple(values['members']) or (name,)
+    name = name or values['name']
+    members = tuple(values['members']) or (name or 'charger',)
     candidates = tuple(values['candidates'])
-    if name not in (candidates or members):
+    if name and name not in (candidates or members):
         raise ValueError(f'team.name = {name!r} is not among team.candidates or team.members '
                          f'{list(candidates or members)}')
     return TeamConfig(values['team'], members, candidates,

@@ -19,6 +19,8 @@ CHARGER_BLOCKS = ('fiscal_meter', 'hw_limit', 'smart_charging', 'api', 'cppwm_co
 TEAM_BLOCKS = ('team', 'vcse')
 """The blocks of one team; those of a team of one run beside its charger."""
 BLOCKS = (*CHARGER_BLOCKS, *TEAM_BLOCKS)
+TEAM_TOPICS = ('team/request', 'team/allocation')
+"""What a charger has with its team."""
 GRID_METER = 'grid_meter'
 """Runs beside the vcse where a parameter file names its device."""
 WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'smart_charging', 'team', 'session')
@@ -125,3 +127,8 @@ def simulated(file: Path, line: Path) -> dict[str, dict[str, object]]:
                    if name.startswith('device.')}
         found[block] = {**devices, 'device.port': str(line)}
     return found
+
+
+def team_remaps(namespace: str) -> dict[str, str]:
+    """Remaps that take a charger's team topics into the team's namespace."""
+    return {topic: f'/{namespace.strip("/")}/{topic}' for topic in TEAM_TOPICS}

@@ -6,7 +6,6 @@ and refuses every order that would be unsafe whatever the block thinks. Pure: on
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from charger_control.core.heard import Heard
@@ -67,7 +66,7 @@ class PilotGuard:
 
     def __init__(self, config: GuardConfig | None = None) -> None:
         self._config = config or GuardConfig()
-        self._samples: deque[Levels] = deque(maxlen=VOTES)
+        self._samples: tuple[Levels, ...] = ()
         self._decoder = LetterDecoder()
         self._diode = DiodeCheck()
         self._duty = STEADY_HIGH
@@ -92,7 +91,7 @@ class PilotGuard:
         """
         self._watch_dead_man(now, order)
         if sample is not None:
-            self._samples.append(sample)
+            self._samples = (*self._samples[1 - VOTES:], sample)
             self._decoder.step(sample, readable=self._duty > STEADY_LOW)
             self._diode.step(sample, pwm=is_pwm(self._duty), letter=self._decoder.letter)
         wanted = order.value
@@ -118,7 +117,7 @@ class PilotGuard:
         """The outputs do not obey any more: what is known of the vehicle begins anew."""
         if self._closed:
             self._open(now, LOST)
-        self._samples.clear()
+        self._samples = ()
         self._decoder = LetterDecoder()
         self._diode = DiodeCheck()
 
@@ -137,7 +136,7 @@ class PilotGuard:
         elif self._duty <= STEADY_LOW:
             self._open(now, DARK)
         elif must_open(self._samples, now, wanted.close_in):
-            fresh = self._samples and now - self._samples[-1].at <= LOST_TIME
+            fresh = bool(self._samples) and now - self._samples[-1].at <= LOST_TIME
             self._open(now, LEFT if fresh else LOST)
         elif self._diode.seen is False:
             self._open(now, DIODE)

@@ -26,7 +26,6 @@ from charger_control.core.iso61851.raw_types import (
     STEADY_HIGH,
     STEADY_LOW,
     Event,
-    EventKind,
     RawOrder,
     RawReading,
     is_pwm,
@@ -40,7 +39,6 @@ SIMPLIFIED_AMPERAGE = 10.0
 """A, the most that a vehicle without S2 may be offered where that is configured (domain.md 1.2)."""
 CLOSING_TIME = 1.0
 """s until the feedback must say that the contactor closed; 0.3 s are expected (domain.md 1.6)."""
-CLEARED = ControlPilot('S', 'S1', 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class RawPilotConfig:
     fault_dark_time: float = 0.3
     socket: bool = False
     simplified_limit: bool = False
-    signal: SignalConfig = field(default_factory=lambda: SignalConfig(step=0.06))
+    signal: SignalConfig = field(default_factory=SignalConfig)
     faults: FaultConfig = field(default_factory=FaultConfig)
     wake_up: WakeUpConfig = field(default_factory=WakeUpConfig)
     phases: PhaseConfig = field(default_factory=PhaseConfig)
@@ -115,7 +113,7 @@ class RawPilotControl(PilotInputs):
         self._no_pwm = Since()
         self._not_closing = Since()
         self._broken_until = -math.inf
-        self._charging_fault = ''
+        self._last_fault = ''
         self._trips = 0
         self._said_lost = False
 
@@ -143,8 +141,8 @@ class RawPilotControl(PilotInputs):
         fault = self._supervise(now, reading, meter)
         events += self._watch.fault(now, fault)
         wanted = self._wanted(now)
-        events += self._phase_switch.step(now, wanted.phases if wanted else 0, raw,
-                                          seen=self._watch.seen_mains)
+        wish = 0 if wanted is None else wanted.phases or 3
+        events += self._phase_switch.step(now, wish, raw, seen=self._watch.seen_mains)
         events += self._put_out(now, raw, fault)
         order = RawOrder(
             self._duty, self._close_in(now, raw, fault, meter), self._phase_switch.phases,
@@ -174,10 +172,9 @@ class RawPilotControl(PilotInputs):
             now, reading.at, letter=self._letter(raw), signaled=amperage_of_duty(raw.duty),
             contactor_closed=closed, cause=BOARD if now < self._broken_until else '',
             amperage=meter)
-        if fault and fault != self._charging_fault and raw.letter in {'C', 'D'} and (
-                raw.contactor or is_pwm(raw.duty)) and fault != CP_SHORT:
+        if fault not in {'', CP_SHORT, self._last_fault} and self._watch.charging(now):
             self._dark_until = now + self._config.fault_dark_time
-        self._charging_fault = fault
+        self._last_fault = fault
         return fault
 
     @staticmethod

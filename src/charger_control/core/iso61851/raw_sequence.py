@@ -1,4 +1,4 @@
-"""The pilot's longer sequences: waking up a sleeping vehicle, switching phases (domain.md 1.7, 1.8).
+"""The pilot's longer sequences: wake-up and switching of phases (domain.md 1.7, 1.8).
 
 Each says at every tick what the pilot must be; the block puts it out.
 """
@@ -41,7 +41,8 @@ class WakeUp:
         self._dark_until: float | None = None
         self._done = False
 
-    def step(self, now: float, *, letter: str, offered: bool, pwm: bool) -> tuple[bool, list[Event]]:
+    def step(self, now: float, *, letter: str, offered: bool, pwm: bool
+             ) -> tuple[bool, list[Event]]:
         """One tick.
 
         Args:
@@ -60,22 +61,21 @@ class WakeUp:
             if now < self._dark_until:
                 return True, []
             self._dark_until = self._since = None
-        if letter != 'B':
-            self._done = True
-        if self._done:
+        self._done = self._done or letter != 'B'
+        if self._since is None and pwm:
+            self._since = now
+        if self._done or self._since is None:
             return False, []
-        if self._since is None:
-            self._since = now if pwm else None
-            return False, []
+        return self._wait(now, now - self._since)
+
+    def _wait(self, now: float, waited: float) -> tuple[bool, list[Event]]:
+        """The vehicle has not reacted for ``waited`` s."""
         config = self._config
-        waited = now - self._since
-        if self._left > 0:
-            if waited < config.after:
-                return False, []
+        if self._left > 0 and waited >= config.after:
             self._left -= 1
             self._dark_until = now + config.time
             return True, [Event(now, EventKind.WAKE_UP, f'state F for {config.time:g} s')]
-        if waited >= (config.give_up if config.attempts else config.after):
+        if self._left == 0 and waited >= (config.give_up if config.attempts else config.after):
             self._done = True
             return False, [Event(now, EventKind.NOT_WANTED)]
         return False, []
@@ -126,7 +126,7 @@ class PhaseSwitch:
 
         Args:
             now: s.
-            wish: 1 or 3; 0: no opinion.
+            wish: 1 or 3; 0: nobody says, so what is stays.
             raw: the last reading.
             seen: the vehicle has had mains since it was connected.
         """
@@ -144,9 +144,7 @@ class PhaseSwitch:
         return []
 
     def _idle(self, now: float, wish: int, raw: RawReading, seen: bool) -> list[Event]:
-        if raw.letter == 'A':
-            wish = wish or 3
-        if wish not in (1, 3) or wish == self._target or raw.letter not in {'A', 'B', 'C', 'D'}:
+        if wish not in (1, 3) or wish == self._target:
             self._up_since = None
             return []
         if not seen and not raw.contactor:

@@ -12,7 +12,7 @@ from charger_control.core.iso61851.raw_types import (
 
 DISCONNECTED = 'EvDisconnect'
 PULL_TIME = 0.5
-"""s within which state A after a closed contactor means that the plug was pulled under load."""
+"""s for which a contactor that has opened counts as closed, to tell what it opened for."""
 _PRESENT = frozenset('BCD')
 _LIVE = frozenset('CD')
 
@@ -47,13 +47,17 @@ class RawWatch:
                                 else EventKind.WITHDRAWN))
         elif is_pwm(before.duty) and raw.duty == STEADY_LOW:
             events.append(Event(now, EventKind.WITHDRAWN))
-        if raw.contactor or raw.feedback:
+        if raw.contactor:
             self._closed_at = now
             self.seen_mains = True
         if raw.contactor != before.contactor:
             kind = EventKind.CLOSED if raw.contactor else EventKind.OPENED
             events.append(Event(now, kind, f'in {raw.letter}'))
         return events + self._compare_letters(now, raw)
+
+    def charging(self, now: float) -> bool:
+        """Whether the contactor is closed, or was until just now."""
+        return now - self._closed_at <= PULL_TIME
 
     def fault(self, now: float, fault: str) -> list[Event]:
         """Takes the fault in force; an event if it is another."""
@@ -69,7 +73,7 @@ class RawWatch:
             return []
         events = []
         if letter == 'A':
-            self.pulled = now - self._closed_at <= PULL_TIME
+            self.pulled = self.charging(now)
             self.simplified = False
             self.seen_mains = False
             if before != 'S':
@@ -77,6 +81,8 @@ class RawWatch:
                                     DISCONNECTED if self.pulled else ''))
         elif letter in _PRESENT and before not in _PRESENT:
             self.pulled = False
+            # of a vehicle that was there before us nobody knows what it has seen
+            self.seen_mains = self.seen_mains or before != 'A'
             events.append(Event(now, EventKind.CONNECTED))
             if before == 'A' and letter in _LIVE and not is_pwm(raw.duty):
                 self.simplified = True

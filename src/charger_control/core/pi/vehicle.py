@@ -66,7 +66,7 @@ class Vehicle:
         if fraction > _WHOLE and not self._in_between:
             return
         kept = [p for p in self._points if abs(p.drawn - drawn) >= _MERGE
-                and (p.drawn > drawn) == (p.signaled > signaled)]
+                and (p.drawn - drawn) * (p.signaled - signaled) > 0.0]
         self._points = sorted([*kept, _Point(signaled, drawn)], key=lambda p: p.drawn)
 
     def fell_short(self, signaled: float, drawn: float) -> bool:

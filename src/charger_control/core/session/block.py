@@ -94,11 +94,6 @@ class Session:
         return self._transaction
 
     @property
-    def running(self) -> bool:
-        """Whether a session runs."""
-        return self._running
-
-    @property
     def refused_registers(self) -> int:
         """Register values refused since the last that was believed."""
         return self._register.refused
@@ -110,6 +105,17 @@ class Session:
         return Configuration(config.power_domain_name, config.controller_name,
                              self._transaction.session_id, limit, False,
                              config.has_phase_shutoff, config.has_phase_turnon)
+
+    def bind(self, ocpp_transaction_id: str, present: Moment) -> list[SessionRecord]:
+        """The CSMS's id of the running session; what is to be stored, [] where none runs."""
+        if not self._running or self._ending is not None:
+            return []
+        # until it is sure that a stored session goes on, its record keeps the time it may end at
+        stored = self._unconfirmed or (self._recorded if self._unverified else None)
+        record = (stored or self._record(present)).bound(ocpp_transaction_id)
+        self._transaction = replace(self._transaction, ocpp_transaction_id=ocpp_transaction_id)
+        self._unconfirmed, self._recorded = self._unconfirmed and record, record
+        return [record]
 
     # -- the decision ----------------------------------------------------------------------------
     def step(self, present: Moment) -> list[SessionRecord]:

@@ -77,6 +77,11 @@ class SessionRecord:
         return replace(self, transaction=replace(
             self.transaction, state='Idle', stop_reason=reason, ended_time=ended))
 
+    def bound(self, ocpp_transaction_id: str) -> SessionRecord:
+        """The record with the CSMS's transaction id, as of the time when it was saved."""
+        return replace(self, transaction=replace(self.transaction,
+                                                 ocpp_transaction_id=ocpp_transaction_id))
+
     def same_but_registers(self, other: SessionRecord) -> bool:
         """Whether nothing that is stored at once has changed: all but registers and times."""
         mine, others = (replace(r.transaction, meter_start=0.0, meter_stop=0.0, started_time=0.0,

@@ -1,0 +1,57 @@
+"""``charger config check``: what is wrong is said before anything starts, for every charger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from charger_control.cli.config import problems
+
+CONFIG = Path(__file__).parents[2] / 'config'
+METER = {'device': {'driver': 'sdm630', 'port': '/dev/ttyUSB0', 'unit': 2}}
+BOARD = {'device': {'driver': 'evse_din', 'port': '/dev/ttyUSB0', 'unit': 1}}
+
+
+def written(path: Path, **sections: dict[str, dict[str, object]]) -> Path:
+    """A parameter file; keyword: namespace, with 'all' for /**."""
+    path.write_text(yaml.safe_dump({
+        '/**' if name == 'all' else f'/{name}': {
+            node: {'ros__parameters': values} for node, values in nodes.items()}
+        for name, nodes in sections.items()}, sort_keys=False))
+    return path
+
+
+def test_the_files_of_the_package_lack_only_what_has_no_default(tmp_path: Path) -> None:
+    for name in ('charger.yaml', 'depot.yaml'):
+        found = problems([CONFIG / name])
+        assert sorted(line.split()[0] for line in found) == [
+            'fiscal_meter.device:', 'hw_limit.fuse', 'iso61851.device:', 'vcse.fuse'], name
+
+
+@pytest.fixture
+def depot(tmp_path: Path) -> list[Path]:
+    """config/depot.yaml with what it asks for, for two chargers."""
+    charger = {'fiscal_meter': METER, 'iso61851': BOARD}
+    return [CONFIG / 'depot.yaml', written(
+        tmp_path / 'depot.yaml',
+        all={'hw_limit': {'fuse': 32.0, 'phases': 3, 'cable': 32.0}},
+        depot={'vcse': {'fuse': [63.0, 63.0, 63.0]}}, cp01=charger, cp02=dict(charger))]
+
+
+def test_a_complete_depot_is_good(depot: list[Path]) -> None:
+    assert problems(depot) == []
+
+
+def test_each_charger_of_a_depot_is_checked(depot: list[Path], tmp_path: Path) -> None:
+    wrong = written(tmp_path / 'cp02.yaml', cp02={'hw_limit': {'fuse': 5.0}})
+    assert [line.split(':')[0] for line in problems([*depot, wrong])] == ['/cp02']
+    lacking = written(tmp_path / 'cp03.yaml', cp03={'fiscal_meter': METER})
+    found = problems([*depot, lacking])
+    assert len(found) == 1 and found[0].startswith('/cp03: iso61851.device')
+
+
+def test_a_leader_that_is_not_of_the_team_is_named(depot: list[Path], tmp_path: Path) -> None:
+    other = written(tmp_path / 'o.yaml', depot={'team': {'name': 'nobody'}})
+    assert any("'nobody'" in line for line in problems([*depot, other]))
