@@ -103,7 +103,7 @@ class RawWorld:
         if self.now - self.ticked_at >= TICK - 1e-9 and 'block' not in self.quiet:
             self.tick()
         self._note(commanded=out.contactor, pilot=self._pilot(out.duty), phases=out.phases,
-                   contactor=self.plant.contactor.closed)
+                   contactor='closed' if self.plant.contactor.closed else 'open')
 
     def tick(self):
         self.ticked_at = self.now

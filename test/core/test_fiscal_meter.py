@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig, MeterReading
@@ -151,6 +151,7 @@ def test_each_serial_number_has_its_own_register():
 values = st.sampled_from([NAN, INF, -INF, -1.0, 0.0, -0.0, 1.0, 99.9, 100.0, 100.001, 101.0, 1e308])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.2, 5.0, 3600.0]), values,
                           st.sampled_from(['', 'S1', 'S2']),
                           st.sampled_from([1.0, NAN, INF, -1e9])), max_size=40))

@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.heard import Heard, RecentMaximum
@@ -56,6 +56,7 @@ def test_cleared():
     assert recent.update(0.1, 6.0) == 6.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.25, 1.0, 5.75, 6.0, 7.0]),
                           st.sampled_from([0.0, -0.0, 6.0, 6.01, 16.0, 80.0])), max_size=60))
 def test_recent_maximum_is_the_maximum(steps):

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.iso61851.duty import NO_OFFER, amperage_of_duty, duty_of_amperage
@@ -45,6 +45,7 @@ def test_what_a_vehicle_may_draw(percent, amperage):
     assert amperage_of_duty(percent / 100.0) == pytest.approx(amperage, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(st.floats(6.0, 80.0))
 def test_a_vehicle_never_reads_more_than_was_meant(amperage):
     read = amperage_of_duty(duty_of_amperage(amperage))
@@ -52,6 +53,7 @@ def test_a_vehicle_never_reads_more_than_was_meant(amperage):
     assert read >= amperage - (1.5 if 51.0 < amperage <= 52.5 else 1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats())
 def test_every_duty_is_one_that_a_vehicle_understands_or_no_offer(amperage):
     duty = duty_of_amperage(amperage)
@@ -59,6 +61,7 @@ def test_every_duty_is_one_that_a_vehicle_understands_or_no_offer(amperage):
     assert (amperage_of_duty(duty) == 0.0) == (duty == NO_OFFER)
 
 
+@settings(deadline=None)
 @given(st.floats())
 def test_what_a_vehicle_may_draw_is_0_or_6_to_80(duty):
     amperage = amperage_of_duty(duty)

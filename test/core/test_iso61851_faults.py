@@ -314,6 +314,12 @@ def test_cleared_by_itself_after_30_s_three_times_a_session_then_by_unplugging()
     assert desk.run(30.0) == '', 'a new session has its own three'
 
 
+def test_a_fault_without_a_vehicle_lasts_no_longer_than_its_cause():
+    desk = Desk('A', 0.0, closed=False)
+    assert desk.tick(cause=DIODE) == DIODE
+    assert desk.tick(cause='') == ''
+
+
 def test_the_30_s_count_from_the_end_of_the_condition():
     desk = Desk('R', 0.0, closed=False)
     assert desk.run(100.0) == DIODE

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.iso61851.signal import Signal, SignalConfig
@@ -43,6 +43,7 @@ def test_down_to_a_whole_step_of_the_board(step, available, signaled):
     assert at(Signal(SignalConfig(step=step)), 0.0, available) == pytest.approx(signaled)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.05, 1.0, 5.0]), st.floats(), st.floats(),
                           st.floats(), st.booleans()), max_size=30),
        st.sampled_from([0.01, 0.06, 0.25, 1.0]))

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.heard import Heard
@@ -22,7 +22,7 @@ class Desk:
         self.now, self.commanded, self.gain = 1000.0, commanded, gain
         self.signaled, self.cap, self.step_size = commanded, NO_BOUND, 0.01
         self.trim_limit, self.headroom, self.frozen, self.silent = 2.0, NO_BOUND, False, False
-        self.sample = None
+        self.sample, self.board_most = None, NO_BOUND
         self.trim = 0.0
 
     @property
@@ -39,7 +39,7 @@ class Desk:
             self.now, self.commanded, signaled=self.signaled, board_step=self.step_size,
             trim_limit=self.trim_limit, headroom=self.headroom, frozen=self.frozen,
             amperage=self.sample)
-        self.signaled = self.commanded + self.trim if self.commanded else 0.0
+        self.signaled = min(self.commanded + self.trim, self.board_most) if self.commanded else 0.0
         return self.trim
 
     def run(self, seconds, **changes):
@@ -151,11 +151,11 @@ def test_a_vehicle_that_does_not_charge_gets_no_trim():
 
 # -- commanded changes -----------------------------------------------------------------------------
 
-def test_a_positive_trim_falls_in_proportion_with_commanded():
+def test_what_is_available_falls_with_commanded_and_more_while_the_vehicle_still_draws_more():
     desk = Desk()
-    before = desk.run(30.0)
-    assert desk.tick(commanded=8.0, silent=True) == pytest.approx(before / 2)
-    assert desk.tick(silent=False, gain=1.9) == 0.0, 'unless it still draws more'
+    before = 16.0 + desk.run(30.0)
+    assert 15.6 < 15.6 + desk.tick(commanded=15.6, silent=True) < before
+    assert desk.tick(silent=False, gain=1.2) == 0.0
 
 
 def test_a_drop_of_commanded_never_raises_what_is_available():
@@ -167,11 +167,20 @@ def test_a_drop_of_commanded_never_raises_what_is_available():
         available = commanded + desk.trim
 
 
-def test_a_stop_forgets_this_vehicle():
+def test_no_trim_while_nothing_is_commanded_and_none_for_another_vehicle():
     desk = Desk()
-    desk.run(30.0)
+    assert desk.run(30.0) > 0.5
     assert desk.tick(commanded=0.0) == 0.0
+    desk.pi.reset()
     assert desk.tick(commanded=16.0) == 0.0
+
+
+def test_a_board_that_signals_less_than_it_is_told_is_no_reason_to_tell_it_less():
+    desk = Desk(gain=0.95)
+    desk.board_most = 10.0
+    for _ in range(8 * 600):
+        assert desk.tick() >= 0.0
+    assert desk.signaled == 10.0
 
 
 def test_a_command_that_jitters_by_less_than_the_dead_band_is_one_command():
@@ -192,7 +201,7 @@ def test_a_vehicle_at_its_own_limit_is_not_offered_more():
         changes += desk.tick() != before
         before = desk.trim
     assert before == 0.0
-    assert changes == 2, 'one try, taken back'
+    assert changes <= 8, 'one try every five minutes, taken back'
 
 
 def test_a_vehicle_whose_own_limit_goes_is_regulated_again():
@@ -228,6 +237,7 @@ numbers = st.sampled_from([NAN, -math.inf, math.inf, -1.0, 0.0, 0.05, 1.0, 6.0, 
     st.sampled_from([0.0, 0.5, 9.0]), st.booleans(),
     st.none() | st.tuples(st.sampled_from([-1.0, 0.5, 6.0, 10.0, 16.0, 17.0]), numbers, numbers)),
     max_size=60), st.sampled_from([0.01, 0.06, 1.0, NAN]))
+@settings(deadline=None)
 def test_whatever_comes_the_trim_stays_in_its_range(steps, board_step):
     pi, now = Pi(PiConfig()), 0.0
     for dt, commanded, signaled, limit, headroom, frozen, measured in steps:

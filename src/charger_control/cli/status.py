@@ -64,7 +64,7 @@ def status(namespace: str, as_json: bool, timeout: float) -> None:
 def document(heard: Mapping[str, Heard[Any]]) -> dict[str, Any]:
     """All values by topic; NaN as null, with the age of each in s."""
     now = time.monotonic()
-    return {name: {**_strict(dataclasses.asdict(h.value)), 'heardAgo': round(h.silence(now), 2)}
+    return {name: {**_strict(dataclasses.asdict(h.value)), 'heard_ago': round(h.silence(now), 2)}
             for name, h in sorted(heard.items())}
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import PilotReading
+from charger_control.core.iso61851.raw_types import RawOrder, RawReading
 
 T_co = TypeVar('T_co', covariant=True)
 Clock = Callable[[], float]
@@ -78,6 +79,7 @@ class Meter(Protocol):
         """Ends the thread and frees the port. Idempotent; returns within 2 s."""
 
 
+@runtime_checkable
 class CurrentPilot(Protocol):
     """A board that owns duty cycle, diode check and contactor and is told an amperage.
 
@@ -108,3 +110,37 @@ class CurrentPilot(Protocol):
     def close(self) -> None:
         """Writes "no offer" if the board can be reached, ends the thread, frees the port.
         Idempotent; returns within 2 s."""
+
+
+@runtime_checkable
+class RawPilot(Protocol):
+    """Hardware that only puts out and measures: duty cycle, pilot levels, contactor, phases.
+
+    Its thread samples at 200 Hz or more and runs ``core.iso61851.raw_guard.PilotGuard`` on each
+    sample, which holds the dead-man (no order for 1 s: "no offer", then open), opens the contactor
+    within 25 ms of a new level, and refuses what would be unsafe.
+    """
+
+    timeout: float
+    """s without a sample after which the reading is no longer published."""
+    step: float
+    """A, the least change it can signal."""
+    switches_phases: bool
+    """Whether the contactor can switch L2 and L3 apart from L1."""
+
+    def start(self) -> None:
+        """Starts sampling, with "no offer" and the contactor open. Returns at once; what cannot be
+        opened is an error of the sample, and tried again."""
+
+    def order(self, order: RawOrder) -> None:
+        """What to put out from now on. Returns at once; every call feeds the dead-man."""
+
+    def latest(self) -> Sample[RawReading]:
+        """What the thread knows; never blocks."""
+
+    def close(self) -> None:
+        """Puts out "no offer", opens the contactor, ends the thread. Idempotent; within 2 s."""
+
+
+Pilot = CurrentPilot | RawPilot
+"""Either kind; docs/architecture.md, Two kinds of pilot hardware."""

@@ -75,6 +75,7 @@ class Vcse(BlockNode):
         if self._config.grid_meter:
             self.hear(GRID_METER, self._on_grid)
         self.every(self.values['rate'], self._step)
+        self._step()
 
     def _on_request(self, heard: Heard[TeamRequest]) -> None:
         if heard.value.team == self._config.team:

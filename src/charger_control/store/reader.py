@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from charger_control.core.session.types import SessionRecord
-from charger_control.store.errors import CorruptError, store_error
+from charger_control.store.errors import CorruptError, StoreError, store_error
 from charger_control.store.operations import decode_session
 
 NEWEST_FIRST = 'ORDER BY started DESC, id'

@@ -171,8 +171,9 @@ class Controller:
             reason = hold
         commanded = allowed if running else 0.0
         hard = self._hard_limit(opinions, pilot)
-        trim = self._trim(now, commanded, hard, allocation, pilot, flags)
-        available = min(commanded + trim, hard) if commanded > 0.0 else 0.0
+        target = max(0.0, min(commanded, hard))     # of the PI: what can be drawn
+        trim = self._trim(now, target, hard - target, allocation, pilot, flags)
+        available = min(target + trim, hard) if target > 0.0 else 0.0
         if available < MIN_AMPERAGE:
             available = 0.0
 
@@ -259,20 +260,19 @@ class Controller:
         cable = pilot.cable_amperage if pilot is not None else NAN
         return min((a for a in (hw, cable) if not math.isnan(a)), default=MAX_AMPERAGE)
 
-    def _trim(self, now: float, commanded: float, hard: float, allocation: Allocation | None,
+    def _trim(self, now: float, target: float, headroom: float, allocation: Allocation | None,
               pilot: ControlPilot | None, flags: Flags) -> float:
         if (not self._config.closed_loop or pilot is None
                 or pilot.vehicle_status not in CONNECTED):
             self._pi.reset()
-            return MIN_AMPERAGE - commanded if 0.0 < commanded < MIN_AMPERAGE else 0.0
+            return MIN_AMPERAGE - target if 0.0 < target < MIN_AMPERAGE else 0.0
         limit = self._config.own_trim if allocation is None else _granted(allocation.trim_amperage)
         meter = self._meter
         sample = None if meter is None else Heard(meter.value.amperage, meter.at)
         silent = Flags.METER_SILENT | Flags.METER_LOST | Flags.METER_GONE
         return self._pi.step(
-            now, commanded, signaled=pilot.signaled_amperage, board_step=pilot.step,
-            trim_limit=limit, headroom=max(0.0, hard - commanded), frozen=bool(flags & silent),
-            amperage=sample)
+            now, target, signaled=pilot.signaled_amperage, board_step=pilot.step,
+            trim_limit=limit, headroom=headroom, frozen=bool(flags & silent), amperage=sample)
 
     def _charging(self, now: float, decision: Decision, available: float,
                   pilot: ControlPilot | None) -> Charging:

@@ -22,6 +22,8 @@ _ANSWER = 0.25
 _SAME_COMMAND = 0.25
 _WHOLE_MARGIN = 0.2
 _OVER = 0.05
+_COARSE = 0.5
+"""A: a board with such steps hides those of the vehicle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,27 +204,33 @@ class Pi:
             return
         dead = max(self._config.dead_band, self._settling.spread)
         if error > dead:
-            if not vehicle.at_limit(now, drawn) and (
+            if not vehicle.is_limited(now, signaled, drawn) and (
                     error > _IMPLAUSIBLE or vehicle.fell_short(signaled, drawn)):
-                vehicle.set_limit(now, drawn)
-            if vehicle.at_limit(now, drawn):
+                vehicle.set_limit(now, signaled, drawn)
+            if vehicle.is_limited(now, signaled, drawn):
                 high = max(low, min(high, max(self._trim, 0.0)))
                 if signaled >= self._commanded + high - self._board_step / 2:
                     return
         vehicle.note(signaled, drawn)
         if error > dead:
-            self._raise(now, drawn, error, low, high)
+            self._raise(now, drawn, low, high)
         elif error < -dead:
             self._too_much = signaled, drawn
             self._change(now, self._config.gain * error / vehicle.slope(), low, high)
 
-    def _raise(self, now: float, drawn: float, error: float, low: float, high: float) -> None:
-        if self._vehicle.whole and self._board_step < 0.5:
-            # one ampere up and not two; and one that draws in between shows that it does
-            error = math.floor(self._commanded + _OVER) - drawn - _WHOLE_MARGIN
-            if error <= self._config.dead_band:
+    def _raise(self, now: float, drawn: float, low: float, high: float) -> None:
+        """Offers more, as far as it cannot be too much."""
+        vehicle = self._vehicle
+        error = vehicle.within_limit(self._commanded) - drawn
+        if vehicle.may_be_whole() and self._board_step < _COARSE:
+            whole = math.floor(self._commanded + _OVER) - round(drawn)
+            if whole >= 1:
+                error = whole - _WHOLE_MARGIN   # so many up and no more; in between: it is not
+            elif vehicle.is_whole():
                 return
-        step = self._config.gain * error / self._vehicle.slope()
+            else:
+                error = min(error, _NUDGE)
+        step = self._config.gain * error / vehicle.slope()
         if self._too_much is not None:
             signaled, drew = self._too_much
             if drawn < drew - 1.3 * (signaled - self._signaled) - 1.1:
@@ -232,9 +240,6 @@ class Pi:
                     return
                 self._tries += 1
                 step = (signaled - self._signaled) / 2
-        if step < _NUDGE / 4 and step < self._board_step:
-            return
-        before = self._signaled
         raised = self._change(now, step, low, high)
         if raised > 0.0:
             self._raised = (drawn, raised)
@@ -246,12 +251,15 @@ class Pi:
         self._raised = None
         if drawn - before >= _ANSWER * raised:
             return True
+        if raised < 1.0 and self._vehicle.may_be_whole() and self._commanded - drawn < 1.0:
+            self._vehicle.did_not_answer()
+            return True
         more = 0.0 if raised >= _IN_VAIN else self._change(now, _NUDGE, low, high)
         if more > 0.0:
             self._raised = (before, raised + more)
         else:
             self._change(now, -raised, low, high)
-            self._vehicle.set_limit(now, drawn)
+            self._vehicle.set_limit(now, self._signaled - raised, drawn)
         return False
 
     def _change(self, now: float, change: float, low: float, high: float) -> float:
@@ -263,7 +271,8 @@ class Pi:
         step = self._board_step
         steps = math.floor(change / step + _OVER)
         trim = min(max(self._signaled + steps * step - self._commanded, low), high)
-        change = self._commanded + trim - self._signaled
+        coming = math.floor((self._commanded + trim) / step + 1e-6) * step
+        change = coming - self._signaled
         if abs(change) < step / 2:
             return 0.0
         self._set(now, trim, low, high)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 _MERGE = 1.0
 _LINE = 3.0
 """A between the least and the largest point from which their line is believed."""
-_WHOLE, _NOT_WHOLE = 0.06, 0.12
+_WHOLE, _NOT_WHOLE, _DOUBT = 0.06, 0.12, 0.15
+_ENOUGH = 2
 _SLOPE = (0.7, 1.3)
-_SAME_SIGNAL = 0.3
-_LESS = 0.3
+_SAME, _LESS = 0.3, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class _Point:
 
 @dataclass(slots=True)
 class _Limit:
-    """The vehicle's own limit: A, and until when (s) it is not asked for more."""
+    """The vehicle's own limit: A drawn, A signaled in vain, and until when (s) that is believed."""
 
     drawn: float
+    signaled: float
     until: float
     pause: float
 
@@ -50,28 +51,39 @@ class Vehicle:
     def reset(self) -> None:
         """Another vehicle."""
         self._points: list[_Point] = []
+        self._evidence = 0
         self._in_between = False
         self._limit: _Limit | None = None
-
-    @property
-    def whole(self) -> bool:
-        """Whether all that was seen of it are whole amperes: it may not draw what is between."""
-        return bool(self._points) and not self._in_between
 
     # -- learning --------------------------------------------------------------------------------
     def note(self, signaled: float, drawn: float) -> None:
         """It has settled at ``drawn`` A."""
-        fraction = abs(drawn - round(drawn))
-        self._in_between = self._in_between or fraction > _NOT_WHOLE
-        if fraction > _WHOLE and not self._in_between:
-            return
+        fraction = _from_whole(drawn)
+        if fraction > _NOT_WHOLE:
+            self._in_between = True
+        elif fraction <= _WHOLE:
+            expected = self.drawn_at(signaled)
+            if _from_whole(expected) > _DOUBT and -_DOUBT < expected - drawn < 1.0 + _DOUBT:
+                self._evidence += 1
         kept = [p for p in self._points if abs(p.drawn - drawn) >= _MERGE
                 and (p.drawn - drawn) * (p.signaled - signaled) > 0.0]
         self._points = sorted([*kept, _Point(signaled, drawn)], key=lambda p: p.drawn)
 
+    def did_not_answer(self) -> None:
+        """It went on drawing whole amperes after less than one more was offered."""
+        self._evidence += 1
+
+    def is_whole(self) -> bool:
+        """It draws whole amperes only, as far as seen, and often enough to believe it."""
+        return not self._in_between and self._evidence >= _ENOUGH
+
+    def may_be_whole(self) -> bool:
+        """All that was seen of it are whole amperes."""
+        return not self._in_between and bool(self._points)
+
     def fell_short(self, signaled: float, drawn: float) -> bool:
         """Whether it drew more at the same signal before."""
-        return any(abs(p.signaled - signaled) <= _SAME_SIGNAL and drawn < p.drawn - _LESS
+        return any(abs(p.signaled - signaled) <= _SAME and drawn < p.drawn - _LESS
                    for p in self._points)
 
     # -- its own limit ---------------------------------------------------------------------------
@@ -80,29 +92,37 @@ class Vehicle:
         if self._limit is not None and drawn > self._limit.drawn + _LESS:
             self._limit = None
 
-    def at_limit(self, now: float, drawn: float) -> bool:
+    def is_limited(self, now: float, signaled: float, drawn: float) -> bool:
         """Whether more offer would be in vain, as far as known."""
         limit = self._limit
         if limit is None or now >= limit.until:
             return False
-        limit.drawn = min(limit.drawn, drawn)
-        return True
+        if signaled >= limit.signaled - _SAME:
+            limit.drawn = min(limit.drawn, drawn)   # it tapers
+        return drawn >= limit.drawn - _LESS
 
-    def set_limit(self, now: float, drawn: float) -> None:
+    def set_limit(self, now: float, signaled: float, drawn: float) -> None:
         """It was asked in vain, or draws less than it did."""
         pause = self._limit_pause if self._limit is None else 2.0 * self._limit.pause
-        self._limit = _Limit(drawn, now + pause, pause)
+        self._limit = _Limit(drawn, signaled, now + pause, pause)
         self._points = [p for p in self._points if p.drawn < drawn - _LESS]
+        self._evidence = 0
 
     # -- what to expect --------------------------------------------------------------------------
+    def within_limit(self, drawn: float) -> float:
+        """A, at most its own limit."""
+        return drawn if self._limit is None else min(drawn, self._limit.drawn)
+
     def signal_for(self, drawn: float) -> float | None:
         """A to signal so that it draws ``drawn`` A; None: nothing is known yet."""
         if not self._points:
             return None
-        if self._limit is not None and drawn > self._limit.drawn + _LESS:
-            return min(drawn, drawn + self._shortfall(self._target(drawn)))
-        target = self._target(drawn)
-        return target + self._shortfall(target)
+        target = float(math.floor(drawn + _WHOLE)) if self.is_whole() else drawn
+        target = self.within_limit(target)
+        signal = target + self._shortfall(target)
+        if target < drawn - 1.0:    # its own limit: it may be offered what was commanded
+            signal = max(signal, drawn + min(0.0, self._shortfall(drawn)))
+        return signal
 
     def drawn_at(self, signaled: float) -> float:
         """A that it should come to draw at a signal; the signal itself while nothing is known."""
@@ -110,7 +130,7 @@ class Vehicle:
         if self._points:
             for _ in range(3):
                 drawn = signaled - self._shortfall(drawn)
-        return drawn if self._limit is None else min(drawn, self._limit.drawn)
+        return self.within_limit(drawn)
 
     def slope(self) -> float:
         """A drawn per A signaled."""
@@ -119,9 +139,6 @@ class Vehicle:
         low, high = self._points[0], self._points[-1]
         slope = (high.drawn - low.drawn) / (high.signaled - low.signaled)
         return min(max(slope, _SLOPE[0]), _SLOPE[1])
-
-    def _target(self, drawn: float) -> float:
-        return float(math.floor(drawn + _WHOLE)) if self.whole else drawn
 
     def _spread(self) -> float:
         return self._points[-1].drawn - self._points[0].drawn if self._points else 0.0
@@ -142,3 +159,7 @@ class Vehicle:
             left, right = points[place - 1], points[place]
         share = (drawn - left.drawn) / (right.drawn - left.drawn)
         return left.shortfall + share * (right.shortfall - left.shortfall)
+
+
+def _from_whole(amperage: float) -> float:
+    return abs(amperage - round(amperage))

@@ -12,12 +12,14 @@ from charger_control.core.smart_charging.decision import (
     SmartChargingDecision,
 )
 from charger_control.core.smart_charging.engine import ProfileEngine
+from charger_control.core.smart_charging.installation import Installation, Running
 from charger_control.core.smart_charging.occurrences import occurrence_starts
 from charger_control.core.smart_charging.ocpp_json import (
     CompositeRequest,
     read_clear_charging_profile,
     read_get_composite_schedule,
     read_set_charging_profile,
+    version_of_request,
     write_composite_schedule,
     write_set_charging_profile,
 )
@@ -44,6 +46,7 @@ __all__ = [
     'CompositePeriod',
     'CompositeRequest',
     'CompositeSchedule',
+    'Installation',
     'Kind',
     'Limit',
     'OcppVersion',
@@ -56,6 +59,7 @@ __all__ = [
     'RateUnit',
     'Reason',
     'Recurrency',
+    'Running',
     'SmartCharging',
     'SmartChargingConfig',
     'SmartChargingDecision',
@@ -68,6 +72,7 @@ __all__ = [
     'read_get_composite_schedule',
     'read_set_charging_profile',
     'validate',
+    'version_of_request',
     'write_composite_schedule',
     'write_set_charging_profile',
 ]

@@ -45,6 +45,8 @@ from charger_control.core.smart_charging.validation import Station
 LONGEST_COMPOSITE = 31 * DAY
 """s, a composite schedule is not made for longer."""
 _STATION_MAX_V16 = 'ChargePointMaxProfile'
+_FIELDS_V201 = frozenset({'evseId', 'chargingProfile', 'chargingProfileId',
+                          'chargingProfileCriteria', 'customData'})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class CompositeRequest:
     evse: int
     duration: int
     unit: RateUnit
+
+
+def version_of_request(payload: Json) -> OcppVersion:
+    """Whose field names a bare request uses; 1.6 where it has none that tells."""
+    return OcppVersion.V16 if _FIELDS_V201.isdisjoint(payload) else OcppVersion.V201
 
 
 def read_set_charging_profile(payload: Json, version: OcppVersion) -> Profile:

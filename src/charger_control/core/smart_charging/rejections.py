@@ -46,6 +46,7 @@ class Reason(enum.StrEnum):
     STACK_LEVEL_ABOVE_MAXIMUM = 'ChargingProfileStackLevelAboveMaximum'
     MISSING_RECURRENCY = 'ChargingProfileMissingRecurrencyKind'
     INVALID_VALIDITY = 'ChargingProfileInvalidValidityPeriod'
+    OTHER_SOURCE = 'DuplicateProfileOfOtherSource'
     TOO_MANY_PROFILES = 'TooManyProfilesInstalled'
     TOO_MANY_PERIODS = 'ChargingScheduleTooManyPeriods'
     INVALID_DURATION = 'ChargingScheduleInvalidDuration'
@@ -83,6 +84,7 @@ _REASON_CODES = {
     Reason.STACK_LEVEL_ABOVE_MAXIMUM: 'InvalidStackLevel',
     Reason.MISSING_RECURRENCY: 'MissingParam',
     Reason.INVALID_VALIDITY: 'InvalidProfile',
+    Reason.OTHER_SOURCE: 'DuplicateProfile',
     Reason.TOO_MANY_PROFILES: 'OutOfStorage',
     Reason.TOO_MANY_PERIODS: 'TooManyElements',
     Reason.MISSING_FIELD: 'MissingParam',
