@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_charger import LiveCharger, boottime, drawn, live_charger, wait_until
+from live_charger import CHARGER, LiveCharger, boottime, drawn, live_charger, wait_until
 
 STANDS = 2.0
 """s that an offer may stand after any kill (architecture.md, invariant 6)."""
@@ -140,3 +141,14 @@ def test_lost_fine_steps(charger: LiveCharger) -> None:
     heals(charger, since)
     assert all(e['amperage'] <= 16.0 for e in charger.events('offer', since)
                if e['t'] > since + STANDS)
+
+
+def test_a_second_charger_in_the_namespace_is_refused(charger: LiveCharger) -> None:
+    since = boottime()
+    second = subprocess.run([*CHARGER, 'up', '--config', str(charger.config), '--namespace',
+                             charger.namespace], capture_output=True, text=True, timeout=20,
+                            check=False)
+    assert second.returncode == 2
+    assert f'namespace /{charger.namespace} (pid ' in second.stderr
+    charger.wait_for(lambda c: drawn(c) > 10.0, 5.0, 'the first one charges on')
+    assert all(e['amperage'] > 0.0 for e in charger.events('offer', since))

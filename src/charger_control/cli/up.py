@@ -5,9 +5,12 @@ It has no ROS context of its own: nothing that the graph does can stop it from w
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -77,6 +80,7 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
     """
     if (scenario or vehicle) and not sim:
         raise click.UsageError('--scenario and --vehicle are for simulated devices: add --sim')
+    lock = _only_one(namespace)
     files = list(configs) or [share() / 'config' / 'charger.yaml']
     line = runtime_dir(namespace) / 'line' if sim else None
     overrides: dict[str, dict[str, object]] = {node: {} for node in (*WITH_STATE, 'bridge')}
@@ -106,7 +110,27 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
     if line is not None:
         api = '' if no_bridge else _api_of(files, namespace)
         specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0))
-    sys.exit(Guard(specs).run())
+    code = Guard(specs).run()
+    lock.close()
+    sys.exit(code)
+
+
+def _only_one(namespace: str) -> TextIO:
+    """Locks the namespace on this machine; ends the process where another holds it."""
+    path = runtime_dir(namespace) / 'up.pid'
+    handle = path.open('a+')
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.seek(0)
+        owner = handle.read().strip() or '?'
+        click.echo(f'charger up: a charger runs already in namespace /{namespace.strip("/")} (pid '
+                   f'{owner}). End it, or choose another --namespace', err=True)
+        sys.exit(EXIT_CONFIG)
+    handle.truncate(0)
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle
 
 
 def _api_of(files: Sequence[Path], namespace: str) -> str:
