@@ -206,6 +206,10 @@ class LiveCharger:
         """s from ``since`` until the board offered nothing."""
         return offer_stood(read_log(self.log), since)
 
+    def offer_stood_above(self, since: float, above: float) -> float:
+        """s from ``since`` until the board offered no more than so many A."""
+        return offer_stood(read_log(self.log), since, above)
+
     def offers(self, above: float = 0.0) -> bool:
         """Whether the board offers more than that now."""
         offers = self.events('offer')

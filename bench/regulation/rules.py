@@ -44,52 +44,58 @@ class OpenLoop(Rule):
 
 
 class _Cyclic(Rule):
+    """Acts once in a cycle, and at once on a new command: in their favour."""
+
     CYCLE = 10.0
 
     def __init__(self, most: float) -> None:
         super().__init__(most)
         self._next = 0.0
 
-    def step(self, now: float, phases: Sequence[float], is_new: bool) -> None:
-        if now >= self._next - 1e-9:
-            self._next = now + self.CYCLE
-            self._cycle([a for a in phases if a >= _ACTIVE])
-
-    @abstractmethod
-    def _cycle(self, active: list[float]) -> None:
-        """One control cycle; ``active``: A of the phases that charge."""
-
-
-class OpenWb(_Cyclic):
-    """Adds the unused offer: what was offered less what was drawn (mean of the charging phases).
-
-    At most 2 A are added in a cycle, an over-draw is taken off in full, and only when the set
-    value changed; the result stays within 5 A of what is measured, so a large step takes several
-    cycles. Left open: the cycle (10 s, the shorter of the usual ones), and whether the offset of
-    the last change stays in force (it does: else the draw would fall back a cycle later). A new
-    set value takes part of the cycle's count at once, so that nothing waits for a cycle to pass.
-    """
-
-    def __init__(self, most: float) -> None:
-        super().__init__(most)
-        self._settled_for = math.nan
-
     def command(self, amperage: float) -> None:
         super().command(amperage)
         self._next = 0.0
 
+    def step(self, now: float, phases: Sequence[float], is_new: bool) -> None:
+        if now >= self._next - 1e-9:
+            self._next = now + self.CYCLE
+            active = [a for a in phases if a >= _ACTIVE]
+            if active:
+                self._cycle(active)
+            else:
+                self._set(self.commanded)
+
+    @abstractmethod
     def _cycle(self, active: list[float]) -> None:
-        if self.commanded == self._settled_for:
-            return
-        if not active:
-            self._set(self.commanded)
-            return
-        mean = sum(active) / len(active)
-        wanted = self.commanded + min(self.set_amperage - mean, 2.0)
-        bounded = min(max(wanted, mean - 5.0), mean + 5.0)
-        self._set(bounded)
-        if bounded == wanted:
-            self._settled_for = self.commanded
+        """One control cycle; ``active``: A of the phases that charge, at least one."""
+
+
+class OpenWb(_Cyclic):
+    """Adds the unused offer to a set value: what was offered less the mean of the charging phases.
+
+    At most 2 A more in a cycle, an over-draw in full, and only when the set value changed. The set
+    value is at most 5 A (and the nominal difference of 1 A) from the highest phase, so that a large
+    step takes several cycles. Left open: the cycle (10 s, the shorter of the usual ones), and that
+    "changed" includes the cycle after a change, when the vehicle has had the time to follow: with
+    the first alone it would keep the unused offer of the set-point before.
+    """
+
+    SPAN, NOMINAL, ADDED = 5.0, 1.0, 2.0
+
+    def __init__(self, most: float) -> None:
+        super().__init__(most)
+        self._value = math.nan
+        self._changed = False
+
+    def _cycle(self, active: list[float]) -> None:
+        offset = min(self.set_amperage - sum(active) / len(active), self.ADDED)
+        highest, value = max(active), self.commanded
+        if abs(value - highest) >= self.SPAN + self.NOMINAL:
+            value = highest + math.copysign(self.SPAN, value - highest)
+        before, self._value = self._value, value
+        if value != before or self._changed:
+            self._changed = value != before
+            self._set(value + offset)
 
 
 class Evcc(_Cyclic):
@@ -97,14 +103,11 @@ class Evcc(_Cyclic):
 
     effective is what was offered, or 2 A above the highest phase if that is less; and what is
     measured if that is more than 1 A above the offer. A charger in whole amperes truncates (the
-    board does). Left open: the cycle. 30 s is its default, 10 s the shortest that its manual calls
-    possible; 10 s is taken.
+    board does). Left open: the cycle. 30 s is its default; 10 s, the shortest that its manual calls
+    possible, is taken.
     """
 
     def _cycle(self, active: list[float]) -> None:
-        if not active:
-            self._set(self.commanded)
-            return
         highest = max(active)
         effective = min(highest + 2.0, self.set_amperage)
         if highest > self.set_amperage + 1.0:

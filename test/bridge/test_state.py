@@ -181,7 +181,8 @@ def test_transaction_fields() -> None:
         'endedTime': 1699359816, 'meterStart': 0.1, 'meterStop': 0.2, 'usedPhasesSession': '110',
         'startReason': 'Authorized', 'stopReason': 'Local', 'allocationSourceName': 'Team',
         'onePhaseLimitActive': True, 'phaseLimitSourceName': 'API', 'phaseRotationActive': False,
-        'phaseRotationSourceName': '', 'recentErrorCause': 'EvNotStopping', 'vehicleStatus': 'B',
+        'phaseRotationSourceName': '', 'ocppTransactionId': 'tx',
+        'recentErrorCause': 'EvNotStopping', 'vehicleStatus': 'B',
         'chargeControllerStatus': 'B1'}
     assert documents.transaction(Transaction(), None)['startedTime'] is None
 

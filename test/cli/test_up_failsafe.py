@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from live_charger import CHARGER, LiveCharger, boottime, drawn, live_charger, wait_until

@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from charge_point import control_pilot
-
 from charger_control.core.cppwm_controller import Controller, ControllerConfig
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
@@ -41,14 +39,14 @@ def meaning(source, at, limit, now):
 class World:
     """All inputs are renewed at each tick unless they are quiet."""
 
-    def __init__(self, *, socket=False, step=0.01, trim=None, delay=0.3):
+    def __init__(self, *, socket=False, step=0.01, delay=0.3):
         self.now, self.step_size, self.socket, self.delay = 1000.0, step, socket, delay
         self.latch = ''
         self.limits = {name: AmperageLimit(NAN, valid_for=900.0) for name in SOURCES}
         self.limits['hw'] = AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0)
         self.meter = MeterReading(amperage=(0.0, 0.0, 0.0))
         self.board = PilotReading('A', 0.0, cable_amperage=20.0)
-        self.obeys, self.quiet, self.allocation, self.trim = True, set(), None, trim
+        self.obeys, self.quiet, self.allocation = True, set(), None
         self.publishers = dict.fromkeys(SOURCES, 1)
         self.orders, self.reading, self.published = [], None, None
         self.restart_controller()
@@ -64,7 +62,7 @@ class World:
         self.pilot = CurrentPilotControl(CurrentPilotConfig(
             socket=self.socket, signal=SignalConfig(step=self.step_size)), self.latch)
         self.hw_words, self.available, self.offer, self.changed_at = [], None, 0.0, -math.inf
-        self.good_board = None
+        self.good_board = self.hold_until = None
 
     def say(self, source, limit):
         """A word on limits/<source>, as both blocks hear it."""
@@ -72,9 +70,14 @@ class World:
             self.controller.hear_limit(source, Heard(limit, self.now))
             if can_be(limit, source):
                 self.words[source].append((self.now, limit))
-        if source == 'hw' and 'hw@pilot' not in self.quiet:
+        if source == 'hw':
+            self.pilot_hears_hw(limit)
+
+    def pilot_hears_hw(self, limit):
+        """The HW limit as the pilot block hears it."""
+        if 'hw@pilot' not in self.quiet:
             self.pilot.hear_hw(Heard(limit, self.now))
-            if can_be(limit, source):
+            if can_be(limit, 'hw'):
                 self.hw_words.append((self.now, limit))
 
     def tick(self, dt, *, asleep=False):
@@ -84,6 +87,12 @@ class World:
             self._hear()
         self._control()
         self._pilot()
+
+    def draws(self, share):
+        """16 s in which the vehicle draws ``share`` of the signal, so that there is a trim."""
+        for _ in range(32):
+            self.meter = MeterReading(amperage=(self.board.signaled_amperage * share,) * 3)
+            self.tick(0.5)
 
     # -- the tick ------------------------------------------------------------------------------
     def _hear(self):
@@ -96,7 +105,9 @@ class World:
             first, *others = reading.amperage
             if (not reading.error and reading.age >= 0.0 and -1.0 <= first <= 800.0
                     and not any(a < -1.0 or a > 800.0 for a in others)):
+                before = -math.inf if self.good_meter is None else self.good_meter[0]
                 self.good_meter = (self.now - reading.age, reading)
+                self.is_new_sample = self.good_meter[0] > before
         if 'meter@pilot' not in self.quiet:
             self.pilot.hear_meter(heard)
         if self.published is not None and 'control_pilot' not in self.quiet:
@@ -121,6 +132,10 @@ class World:
             self.reading = Heard(self.board, self.now)
             if 0.0 <= signaled <= 800.0 and self.board.letter in set('ABCDEFSR'):
                 self.good_board = self.reading
+        good = self.good_board
+        if (self.hold_until is None and good is not None and self.now - good.at <= 1.0
+                and good.value.letter in set('ABCD')):
+            self.hold_until = self.now + (0.0 if good.value.letter == 'A' else 10.0)
         result = self.pilot.step(self.now, self.reading, '')
         self._judge_pilot(result)
         if (result.offer or 0.0) != self.offer:
@@ -171,7 +186,8 @@ class World:
         assert offered <= floor + granted + TINY
         if self.good_meter is None or self.now - self.good_meter[0] > 3.0:
             assert offered <= floor + TINY, 'a trim above 0 on a silent meter'
-        elif max(a for a in self.good_meter[1].amperage if not math.isnan(a)) > commanded + 0.5:
+        elif self.is_new_sample and max(
+                a for a in self.good_meter[1].amperage if not math.isnan(a)) > commanded + 0.5:
             assert offered <= floor + TINY, 'a trim above 0 while the vehicle over-draws'
 
     def _judge_pilot(self, result):
@@ -187,6 +203,7 @@ class World:
         assert self.now - good.at <= 1.0, 'an offer to a board that is silent'
         assert good.value.letter in set('ABC'), 'D has no ventilation here'
         assert not good.value.unsafe
+        assert self.now >= self.hold_until, 'a start with a vehicle present waits 10 s'
         assert not result.pilot.fault
         if self.socket:
             assert offer <= good.value.cable_amperage + TINY
@@ -203,15 +220,18 @@ class World:
             assert self.now - self.changed_at >= 5.0 - TINY, 'increases are 5 s apart'
 
 
-def charging(**options):
-    """A world in which a vehicle charges."""
+def charging(*, trimmed=False, **options):
+    """A world in which a vehicle charges; ``trimmed``: with what it draws too little added."""
     world = World(**options)
+    world.limits['api'] = AmperageLimit(16.0)
     world.tick(0.1)
     world.board = replace(world.board, letter='B')
     for dt in (0.1, 0.1, 5.0, 0.1, 1.0):
         world.tick(dt)
     world.board = replace(world.board, letter='C', contactor_closed=True)
     world.tick(0.1)
-    assert control_pilot('C').vehicle_status == world.board.letter
-    assert world.offer > 0.0
+    assert 15.9 < world.offer <= 16.0
+    if trimmed:
+        world.draws(0.9)
+        assert world.offer > 16.0
     return world

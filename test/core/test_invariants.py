@@ -50,7 +50,9 @@ events = st.one_of(
     st.tuples(st.just('alone'), st.sampled_from(SOURCES), st.none()),
     st.tuples(st.just('quiet'), st.sampled_from(INPUTS), st.none()),
     st.tuples(st.just('speak'), st.sampled_from(INPUTS), st.none()),
+    st.tuples(st.just('hw for the pilot alone'), st.none(), limits | good_limits),
     st.tuples(st.just('meter'), st.none(), readings),
+    st.tuples(st.just('draws'), st.none(), st.sampled_from([0.9, 0.95, 1.0, 1.08])),
     st.tuples(st.just('board'), st.none(), boards),
     st.tuples(st.just('obeys'), st.none(), st.booleans()),
     st.tuples(st.just('allocation'), st.none(), allocations),
@@ -80,8 +82,14 @@ def happen(world, event):
         world.quiet.add(name)
     elif kind == 'speak':
         world.quiet.discard(name)
+    elif kind == 'hw for the pilot alone':
+        world.quiet.discard('hw@pilot')
+        world.pilot_hears_hw(value)
+        world.quiet.add('hw@pilot')
     elif kind == 'meter':
         world.meter = value
+    elif kind == 'draws':
+        world.draws(value)
     elif kind == 'board':
         world.board = replace(world.board, **value)
     elif kind == 'obeys':
@@ -106,9 +114,9 @@ RANDOM = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @settings(RANDOM, max_examples=1500)
-@given(options, histories)
-def test_while_charging_whatever_happens(option, history):
-    world = charging(**option)
+@given(options, st.booleans(), histories)
+def test_while_charging_whatever_happens(option, trimmed, history):
+    world = charging(trimmed=trimmed, **option)
     for event, interval in history:
         happen(world, event)
         world.tick(interval)
@@ -125,14 +133,14 @@ def test_from_a_start_whatever_happens(option, history):
 
 def test_the_world_charges_and_its_oracle_would_notice():
     world = charging()
-    assert world.decision.commanded_amperage == 32.0
-    assert world.allowed() == (32.0, 32.0)
+    assert world.decision.commanded_amperage == 16.0
+    assert world.allowed() == (16.0, 32.0)
     world.limits['api'] = AmperageLimit(10.0)
     world.tick(0.1)
     assert (world.offer, world.allowed()[0]) == (10.0, 10.0)
-    world.limits['api'] = AmperageLimit(16.0)
+    world.limits['api'] = AmperageLimit(12.0)
     world.tick(5.0)
-    assert world.offer == 16.0
+    assert world.offer == 12.0
     world.quiet.add('hw')
     world.tick(5.1)
     assert world.allowed()[0] == 0.0

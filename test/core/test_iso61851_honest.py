@@ -32,7 +32,7 @@ class Honest:
         self.order_at = self.letter_at = self.s2_at = self.now
         self.letter, self.drawn = 'A', 0.0
         self.seen = deque([(self.now, 0.0)])    # what the vehicle was offered
-        self.load = deque([0.0] * 10, maxlen=10)   # 1 s, which the meter averages over
+        self.load = deque([0.0] * 18, maxlen=18)   # 1.8 s, which the meter averages over
         self.reading, self.sample, self.polled_at, self.sampled_at = None, None, 0.0, 0.0
         self.link_until = self.meter_until = 0.0
 

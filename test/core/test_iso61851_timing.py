@@ -25,8 +25,7 @@ def world_of(changes):
     changes = dict(changes)
     config = {
         'faults': FaultConfig(ventilation=changes.pop('ventilation', False)),
-        'wake_up': WakeUpConfig(attempts=changes.pop('wake_up_attempts', 1),
-                                time=changes.pop('wake_up_time', 4.0)),
+        'wake_up': WakeUpConfig(attempts=changes.pop('wake_up_attempts', 2)),
         'phases': PhaseConfig(possible=changes.get('switchable', False)),
     }
     phases = changes.pop('start_phases', 0)

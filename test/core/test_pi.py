@@ -216,7 +216,7 @@ def test_what_had_to_be_taken_back_is_given_again_when_the_vehicle_draws_less():
     desk = Desk(gain=1.08)
     desk.run(60.0)
     assert desk.trim < -1.0
-    desk.run(120.0, gain=0.95)
+    desk.run(480.0, gain=0.95)
     assert desk.drawn == pytest.approx(16.0, abs=0.2)
 
 

@@ -191,6 +191,22 @@ class TestMember:
         assert member.in_force(100.5).silent
         assert member.request(101.0, WISH).accepted_sequence == 1
 
+    @pytest.mark.parametrize(('valid_for', 'ends_in'), [(4.0, 3.5), (99.0, 9.5), (0.0, 0.0),
+                                                        (math.nan, 0.0)])
+    def test_a_list_may_shorten_the_lease_not_lengthen_it(
+            self, member: Member, valid_for: float, ends_in: float) -> None:
+        request = member.request(100.0, WISH)
+        member.hear(100.5, replace(a_list(2, line(request, 12.0)), valid_for=valid_for))
+        assert member.in_force(100.5).ends_in == pytest.approx(ends_in)
+
+    def test_it_knows_on_which_phases_the_leader_counts_it(self, member: Member) -> None:
+        three = member.request(100.0, WISH)
+        one = member.request(101.0, replace(WISH, phases_in_use=2))
+        member.hear(101.5, a_list(2, line(three, 12.0)))
+        assert member.in_force(101.5).phases_in_use == 7
+        member.hear(102.0, a_list(3, line(one, 12.0)))
+        assert member.in_force(102.0).phases_in_use == 2
+
     def test_another_team_is_not_heard(self, member: Member) -> None:
         request = member.request(100.0, WISH)
         assert not member.hear(100.5, a_list(2, line(request, 12.0), team='other'))
@@ -419,6 +435,18 @@ class TestLeader:
         assert allocation is not None
         assert [(m.member, m.allocated_amperage) for m in allocation.members] == [('cp1', 6.0)]
 
+    def test_a_phase_is_freed_only_when_the_member_can_no_longer_act_on_it(self) -> None:
+        wire = Wire()
+        wire.run(60.0)
+        account = wire.leaders['cp0'].accounts['cp1']
+        request = wire.members['cp1'].request(wire.now, replace(
+            WISH, phases_in_use=1, drawable_amperage=10.0))
+        wire.leaders['cp0'].hear_request(wire.now, request)
+        assert account.phases == (0, 1, 2)
+        wire.wishes['cp1'] = replace(WISH, phases_in_use=1)
+        wire.run(3.0)
+        assert account.phases == (0,)
+
     def test_the_total_is_what_the_team_asks_as_one_member(self) -> None:
         wire = Wire()
         wire.wishes['cp0'] = replace(WISH, phase_map=(2,), amperage=(10.0, math.nan, math.nan))
@@ -434,7 +462,15 @@ class TestLeader:
         assert total.fall_time == 18.0
         assert (total.priority, total.weight, total.vehicle_status) == (3, 3.0, 'C')
         assert total.amperage == (3.0, 11.0, 2.0)
+        assert total.phases_in_use == 7
         assert total.refusal() == ''
+
+    def test_the_total_counts_on_the_phases_that_somebody_asks_for(self) -> None:
+        wire = Wire()
+        wire.wishes = {n: replace(WISH, phase_map=(p,)) for n, p in
+                       zip(wire.members, (2, 3, 3), strict=True)}
+        wire.run(30.0)
+        assert wire.leaders['cp0'].total(wire.now).phases_in_use == 6
 
     @pytest.mark.parametrize(('config', 'words'), [
         ({'members': ()}, 'at least one member'), ({'members': ('a', 'a')}, 'every name once'),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
-from flask import Flask, Response, request, send_from_directory
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
 from wsproto.utilities import RemoteProtocolError
@@ -21,7 +20,6 @@ from charger_control.bridge.ws import Write
 
 log = logging.getLogger(__name__)
 
-HERE = Path(__file__).parent
 HEADERS = {
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
@@ -32,7 +30,7 @@ HEADERS = {
 
 
 def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clients: int,
-               clock: Callable[[], float]) -> Flask:
+               clock: Callable[[], float], *more: Blueprint) -> Flask:
     """The application of one charger.
 
     Args:
@@ -42,6 +40,7 @@ def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clien
         write: applies a change of the limits.
         max_clients: WebSocket clients at once.
         clock: s, only moves forward.
+        more: further routes.
     """
     app = Flask(__name__, static_folder='static')
     app.url_map.strict_slashes = False
@@ -71,14 +70,8 @@ def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clien
     app.register_blueprint(rest.make_blueprint(state, fanout, write))
     ws.register(app, fanout, write, clock)
 
-    @app.get('/')
-    def index() -> Response:
-        return send_from_directory(HERE / 'static', 'index.html')
-
-    @app.get('/api/openapi.yaml')
-    def openapi() -> Response:
-        return send_from_directory(HERE, 'openapi.yaml', mimetype='application/yaml')
-
+    for blueprint in more:
+        app.register_blueprint(blueprint)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RemoteProtocolError, _bad_handshake)

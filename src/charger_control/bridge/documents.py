@@ -105,6 +105,7 @@ def transaction(value: Transaction | None, pilot: ControlPilot | None) -> Json:
         'phaseLimitSourceName': known.phase_limit_source_name,
         'phaseRotationActive': known.phase_rotation_active,
         'phaseRotationSourceName': known.phase_rotation_source_name,
+        'ocppTransactionId': known.ocpp_transaction_id,
         'recentErrorCause': known.recent_error_cause,
     }
     if value is None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+import gevent.socket
 from gevent.event import Event
 from wsproto import WSConnection
 from wsproto.connection import ConnectionState
@@ -118,7 +119,8 @@ class Client:
         if self._open:
             self._open = False
             try:
-                self.sock.shutdown(socket.SHUT_RDWR)
+                # beneath TLS: the reader, which waits in it, is to see the end of the stream
+                gevent.socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
             except OSError:
                 return   # the peer was faster
 
@@ -138,15 +140,27 @@ class Client:
                     return
                 self._rest, self._rest_since = memoryview(data), now
             try:
-                self._rest = self._rest[self.sock.send(self._rest, 0, 0.0):]
-            except BlockingIOError:
+                sent = self._send(self._rest)
+            except OSError:
+                self.end()
+                return
+            self._rest = self._rest[sent:]
+            if not sent:
                 if now - self._rest_since > SEND_TIMEOUT:
                     log.warning('%s dropped: it took no frame for %g s', self.name, SEND_TIMEOUT)
                     self.was_dropped = True
                     self.end()
                 return
-            except OSError:
-                self.end()
+
+    def _send(self, data: memoryview) -> int:
+        """Bytes that are taken now, without waiting; TLS sockets know no time-out for one call."""
+        self.sock.settimeout(0.0)
+        try:
+            return int(self.sock.send(data))
+        except BlockingIOError:
+            return 0
+        finally:
+            self.sock.settimeout(None)   # nothing else ran in between: the reader's waits are its
 
     def supervise(self, now: float) -> None:
         """Pings a silent client, ends one that is gone."""

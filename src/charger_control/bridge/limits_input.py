@@ -7,13 +7,13 @@ whole request.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from charger_control.bridge.errors import RequestError, echo
+from charger_control.bridge.json_input import JsonObject, kind_of, loads
 from charger_control.core.api.types import MAX_POWER, TIMEOUTS, SetLimits
 from charger_control.core.limits import MAX_AMPERAGE
 
@@ -116,9 +116,9 @@ def parse_body(body: bytes) -> SetLimits:
     Raises:
         RequestError: 400; nothing of the body may be applied.
     """
-    document = _loads(body)
-    if not isinstance(document, _Object):
-        raise RequestError(400, 'NotAnObject', f'the body is {_kind(document)}; it has to be a '
+    document = loads(body)
+    if not isinstance(document, JsonObject):
+        raise RequestError(400, 'NotAnObject', f'the body is {kind_of(document)}; it has to be a '
                            'JSON object like {"amperageLimit": 10}')
     names = [name for name, _ in document]
     unknown = [name for name in names if name not in BY_SPELLING]
@@ -159,7 +159,7 @@ def parse_command(text: str) -> SetLimits:
                            'a line feed, the value', field=command, value=None,
                            allowed=field.allowed)
     try:
-        parsed = _loads(value.encode())
+        parsed = loads(value.encode())
     except RequestError:
         raise _out_of_range(command, value, field) from None
     return _put(field, command, SetLimits(), parsed)
@@ -175,31 +175,6 @@ def _put(field: Field, name: str, change: SetLimits, value: Any) -> SetLimits:
 def _out_of_range(name: str, value: Any, field: Field) -> RequestError:
     return RequestError(400, 'OutOfRange', f'{name} = {echo(value)!r}: allowed is {field.allowed}',
                         field=name, value=value, allowed=field.allowed)
-
-
-class _Object(list[tuple[str, Any]]):
-    """A JSON object as written, so that a name given twice is seen."""
-
-
-def _loads(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode('utf-8-sig'), object_pairs_hook=_Object)
-    except UnicodeDecodeError as error:
-        why = f'byte {error.start} is not UTF-8'
-    except json.JSONDecodeError as error:
-        why = f'{error.msg} (line {error.lineno}, column {error.colno})'
-    except RecursionError:
-        why = 'it is nested too deep'
-    except ValueError:   # an integer of thousands of digits
-        why = 'it holds a number that is too long'
-    raise RequestError(400, 'InvalidJson', f'the body is not JSON: {why}')
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return 'null'
-    return {bool: 'true or false', int: 'a number', float: 'a number', str: 'a text',
-            list: 'a list'}[type(value)]
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -223,3 +198,16 @@ def in_words(change: SetLimits) -> str:
         else:
             words.append(f'{name}={value:g}' + ' s' * (name == 'timeout'))
     return ', '.join(words)
+
+
+def as_json(change: SetLimits) -> dict[str, Any]:
+    """What a change sets, by the names of the limits document; None: given back."""
+    values: dict[str, Any] = {}
+    for field, name in zip(FIELDS, ('enabled', 'amperage_limit', 'power_limit', 'timeout',
+                                    'one_phase_limit', 'phase_rotation'), strict=True):
+        if getattr(change, f'set_{name}'):
+            value = getattr(change, name)
+            back = change.give_enabled_back if name == 'enabled' else math.isnan(value)
+            values[field.spellings[0]] = (None if back else value * 1e3 if name == 'timeout'
+                                          else value)
+    return values

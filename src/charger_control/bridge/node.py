@@ -22,7 +22,7 @@ from charger_control.bridge.state import (
     State,
 )
 from charger_control.bridge.web import Web, WebConfig, WebConfigError
-from charger_control.bridge.writer import Answer, Reply
+from charger_control.bridge.writer import Answer, Call, Reply
 from charger_control.core.api.types import SetLimits
 from charger_control.core.heard import Heard
 from charger_control.ros import interfaces
@@ -41,8 +41,15 @@ TOPICS = {
     TRANSACTION: interfaces.TRANSACTION,
     CONFIGURATION: interfaces.CONFIGURATION,
 }
+CALLS = {row.name: row for row in (
+    interfaces.SET_CHARGING_PROFILE, interfaces.CLEAR_CHARGING_PROFILE,
+    interfaces.GET_CHARGING_PROFILES, interfaces.GET_COMPOSITE_SCHEDULE,
+    interfaces.BIND_TRANSACTION)}
+"""Services that clients have called, besides set_limits."""
+DOCUMENTS = ('response_json', 'profiles_json')
+"""Fields of an answer that hold a document."""
 FORGET = 10.0
-"""s after which a call that the api node has not answered is forgotten."""
+"""s after which a call that has not been answered is forgotten."""
 
 PARAMS = (
     Param('host', '127.0.0.1', 'name or address to listen on; anything but loopback needs '
@@ -54,6 +61,11 @@ PARAMS = (
     Param('credentials_file', '', 'file with the hashed credentials of clients (python -m '
           "charger_control.bridge.credentials); '' takes the environment's "
           'CHARGER_BRIDGE_CREDENTIALS'),
+    Param('certificate_file', '', 'PEM file with the certificate and its chain: serves TLS (https, '
+          "wss) and nothing else; '' serves plain HTTP"),
+    Param('key_file', '', "PEM file with the certificate's key; '' looks in certificate_file"),
+    Param('log_file', '', 'file for one JSON line per request and per write (who, old and new '
+          "values), five files of 10 MB at the most; '' for none"),
     Param('max_clients', 100, 'WebSocket clients at once', low=1, high=2000),
     Param('max_rate', 10.0, 'charging frames per second to each client, at the most', unit='Hz',
           low=0.1, high=1000.0),
@@ -75,7 +87,7 @@ def boottime() -> float:
 
 
 class BridgeNode(BlockNode):
-    """Hears the graph into ``State`` and asks the api node; decides nothing."""
+    """Hears the graph into ``State`` and asks other nodes; decides nothing."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Serves from here on; ParameterError if it cannot."""
@@ -83,8 +95,9 @@ class BridgeNode(BlockNode):
         self.state = State(boottime)
         for name, topic in TOPICS.items():
             self.hear(topic, self._put(name))
-        self._client = self.create_client(interfaces.SET_LIMITS.type, interfaces.SET_LIMITS.name,
-                                          qos_profile=interfaces.SERVICE_QOS)
+        self._asked = {row.name: self.create_client(row.type, row.name,
+                                                    qos_profile=interfaces.SERVICE_QOS)
+                       for row in (interfaces.SET_LIMITS, *CALLS.values())}
         self._calls: dict[Future, float] = {}
         try:
             self.web = Web(config_of(self.values), self.state, self.ask)
@@ -101,32 +114,36 @@ class BridgeNode(BlockNode):
             self.state.put(name, heard.value)
         return put
 
-    # -- the api node -----------------------------------------------------------------------------
-    def ask(self, change: SetLimits, reply: Reply) -> None:
-        """Has the api node asked. Called in the web thread, answered from this one."""
+    # -- other nodes ------------------------------------------------------------------------------
+    def ask(self, request: SetLimits | Call, reply: Reply) -> None:
+        """Has a node asked. Called in the web thread, answered from this one."""
         executor = self.executor
         if executor is None:
             reply(None)
         else:
-            executor.create_task(self._ask, change, reply)
+            executor.create_task(self._ask, request, reply)
 
-    def _ask(self, change: SetLimits, reply: Reply) -> None:
+    def _ask(self, request: SetLimits | Call, reply: Reply) -> None:
         # an exception in a task of the events executor is a segmentation fault in Jazzy
         try:
-            if not self._client.service_is_ready():
+            name = request.service if isinstance(request, Call) else interfaces.SET_LIMITS.name
+            client = self._asked[name]
+            if not client.service_is_ready():
                 reply(None)
                 return
-            call = self._client.call_async(request_of(change))
+            call = client.call_async(request_of(request))
             self._calls[call] = boottime()
             call.add_done_callback(lambda done: self._answered(done, reply))
         except Exception as error:  # noqa: BLE001 - see above; the client gets it as an answer
-            reply(Answer(False, 'Internal', f'the api node could not be asked: {error}'))
+            reply(Answer(False, 'Internal', f'the node could not be asked: {error}'))
 
     def _answered(self, call: Future, reply: Reply) -> None:
         self._calls.pop(call, None)
         if not call.cancelled() and call.exception() is None:
             given = call.result()
-            reply(Answer(given.success, given.code, given.message))
+            document = next((getattr(given, name) for name in DOCUMENTS if hasattr(given, name)),
+                            '')
+            reply(Answer(given.success, given.code, given.message, document))
 
     # -- house keeping ----------------------------------------------------------------------------
     def _look(self) -> None:
@@ -167,8 +184,10 @@ class BridgeNode(BlockNode):
         self.web.close()
 
 
-def request_of(change: SetLimits) -> Any:
-    """A change as the request of the service."""
+def request_of(change: SetLimits | Call) -> Any:
+    """What is asked as the request of its service."""
+    if isinstance(change, Call):
+        return CALLS[change.service].type.Request(**change.fields)
     request = interfaces.SET_LIMITS.type.Request()
     for name in SetLimits.__slots__:
         value = getattr(change, name)

@@ -40,8 +40,7 @@ def make_blueprint(state: State, fanout: Fanout, write: Write) -> Blueprint:
 
     def answer(topic: str) -> Response:
         document = state.document(topic, state.clock())
-        if document.gone:
-            raise RequestError(503, 'NotKnown', document.gone, headers={'Retry-After': '1'})
+        document.demand()
         response = Response(document.body, mimetype='application/json')
         response.headers['Age'] = str(int(document.age))
         return response

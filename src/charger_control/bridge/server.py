@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -20,12 +22,17 @@ from gevent.pool import Pool
 from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 from gevent.timeout import Timeout
 
+from charger_control.bridge.gate import IDENTITY
+from charger_control.bridge.records import Request
+
 log = logging.getLogger(__name__)
 
 DEADLINE = 'charger_control.deadline'
 """Key in the WSGI environ of the request's running time-out; a WebSocket closes it."""
 MAX_BODY = 64 * 1024
 """bytes of a request body."""
+LARGE_BODIES = {'/api/v1/profiles': 1024 * 1024}
+"""bytes, where a body may be larger: a charging profile of 1,000 periods has 60 kB."""
 KEEP_ALIVE = 30.0
 """s a connection may stay open between two requests."""
 REQUEST_TIMEOUT = 15.0
@@ -35,6 +42,8 @@ LINGER, LINGER_BYTES = 2.0, 8 * 1024 * 1024
 REST_CONNECTIONS = 64
 """Connections beside those of WebSocket clients."""
 BACKLOG = 128
+HANDSHAKE_TIMEOUT = 5.0
+"""s for a client's part of the TLS handshake."""
 START_TIMEOUT, STOP_TIMEOUT = 5.0, 3.0
 
 _REFUSALS = {
@@ -42,7 +51,8 @@ _REFUSALS = {
     '408 Request Timeout': ('TooSlow', f'a request has {REQUEST_TIMEOUT:g} s'),
     '411 Length Required': ('LengthRequired', 'give the body\'s Content-Length; '
                             'Transfer-Encoding is not taken'),
-    '413 Content Too Large': ('TooLarge', f'a body has at the most {MAX_BODY} bytes'),
+    '413 Content Too Large': ('TooLarge', f'a body has at the most {MAX_BODY} bytes, '
+                              f'one of a charging profile {max(LARGE_BODIES.values())}'),
 }
 
 
@@ -86,7 +96,8 @@ class Handler(WSGIHandler):
         understood: bool = super().read_request(raw_requestline)
         if self.headers.get('transfer-encoding'):
             raise _RefusedError('411 Length Required')
-        if (self.content_length or 0) > MAX_BODY:
+        path = self.path.partition('?')[0].rstrip('/')
+        if (self.content_length or 0) > LARGE_BODIES.get(path, MAX_BODY):
             raise _RefusedError('413 Content Too Large')
         if self._connection_upgrade_requested():
             self.close_connection = True   # whatever comes of it, no second request follows
@@ -117,6 +128,20 @@ class Handler(WSGIHandler):
         else:
             super().handle_error(t, v, tb)
 
+    def log_request(self) -> None:
+        """Tells that a request is over."""
+        # without a number the client left before the answer; 499 is what others write then
+        status = self.status[:3] if self.status else ''
+        self._tell(int(status) if status.isdigit() else 499)
+
+    def _tell(self, status: int) -> None:
+        environ = getattr(self, 'environ', None) or {}
+        identity = environ.get(IDENTITY)
+        self.server.observe(Request(
+            self.client_address[0], identity.name if identity is not None else '',
+            self.command or '', (self.path or '').partition('?')[0], status,
+            self.response_length or 0, max(0.0, time.time() - self.time_start)))
+
     def _log_error(self, t: Any, v: Any, tb: Any) -> None:
         if not issubclass(t, gevent.GreenletExit):
             log.error('%s: %s', self.requestline, v, exc_info=(t, v, tb))
@@ -126,6 +151,7 @@ class Handler(WSGIHandler):
             return None   # the client is gone
         status = ex.args[0] if isinstance(ex, _RefusedError) else '400 Bad Request'
         self.socket.sendall(_refusal(status))
+        self._tell(int(status[:3]))
         self._linger()
         return None
 
@@ -136,6 +162,27 @@ class Handler(WSGIHandler):
             while left > 0 and (data := self.socket.recv(65536)):
                 left -= len(data)
                 gevent.sleep(0)
+
+
+class _Server(WSGIServer):
+    """With somebody who is told of every request, and a bound on the TLS handshake."""
+
+    def __init__(self, *args: Any, observe: Callable[[Request], None], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.observe = observe
+
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
+        """One TLS connection; a handshake that fails ends it without a word in the log."""
+        try:
+            with Timeout(HANDSHAKE_TIMEOUT):
+                wrapped = self.wrap_socket(client_socket, **self.ssl_args)
+        except (OSError, Timeout):   # scanners, plain HTTP, a client that distrusts us
+            client_socket.close()
+            return
+        try:
+            self.handle(wrapped, address)
+        finally:
+            wrapped.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -164,16 +211,20 @@ class WebServer:
     """Serves one WSGI application from its own thread."""
 
     def __init__(self, sock: socket.socket, connections: int,
-                 make: Callable[[], tuple[Any, Callable[[], None]]]) -> None:
+                 make: Callable[[], tuple[Any, Callable[[], None], Callable[[Request], None]]],
+                 tls: ssl.SSLContext | None = None) -> None:
         """Nothing runs before ``start``.
 
         Args:
             sock: listening; owned from here on.
             connections: how many may be open at once.
-            make: called in the web thread; returns the application and what ends its clients.
+            make: called in the web thread; returns the application, what ends its clients, and
+                who is told of every request that is over.
+            tls: None serves plain HTTP.
         """
         self.address: tuple[str, int] = sock.getsockname()[:2]
         self._sock, self._connections, self._make = sock, connections, make
+        self._tls = tls
         self._calls: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._bell: Any = None   # set while the web thread can be reached
@@ -232,13 +283,15 @@ class WebServer:
 
     def _serve(self) -> None:
         self._stopping = Event()
-        app, farewell = self._make()
+        app, farewell, observe = self._make()
         sock = gevent.socket.socket(self._sock.family, self._sock.type, self._sock.proto,
                                     fileno=self._sock.detach())
         # the names spare a look-up of this machine's name, which may ask a far server
-        server = WSGIServer(sock, app, spawn=Pool(self._connections), log=None, error_log=log,
-                            handler_class=Handler, environ={'SERVER_NAME': self.address[0],
-                                                            'SERVER_PORT': str(self.address[1])})
+        server = _Server(sock, app, spawn=Pool(self._connections), log=None, error_log=log,
+                         handler_class=Handler, observe=observe,
+                         environ={'SERVER_NAME': self.address[0],
+                                  'SERVER_PORT': str(self.address[1])},
+                         **({'ssl_context': self._tls} if self._tls else {}))
         bell = gevent.get_hub().loop.async_()
         bell.start(self._drain)
         self._bell = bell

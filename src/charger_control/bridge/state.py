@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charger_control.bridge import documents
+from charger_control.bridge.errors import RequestError
 
 CHARGING, LIMITS, TRANSACTION, CONFIGURATION = ('charging', 'limits', 'transaction',
                                                 'configuration')
@@ -60,6 +61,11 @@ class Document:
     body: bytes
     age: float
     gone: str
+
+    def demand(self) -> None:
+        """RequestError (503) if it must not be served."""
+        if self.gone:
+            raise RequestError(503, 'NotKnown', self.gone, headers={'Retry-After': '1'})
 
 
 class State:

@@ -1,25 +1,26 @@
-"""From a checked change to the api node's answer, seen from the web thread."""
+"""From a checked request to a node's answer, seen from the web thread."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import gevent
 from gevent.event import AsyncResult
 
+from charger_control.bridge.documents import Json
 from charger_control.bridge.errors import RequestError
-from charger_control.bridge.limits_input import in_words
+from charger_control.bridge.limits_input import as_json, in_words
 from charger_control.core.api.types import SetLimits
 
 log = logging.getLogger(__name__)
 
 DEADLINE = 2.0
-"""s for the api node to answer."""
+"""s for a node to answer."""
 RETRY = 0.1
-"""s between looks for the api node's service while there is none (it may just be starting)."""
+"""s between looks for a node's service while there is none (it may just be starting)."""
 COOL_DOWN = 1.0
 """s after a failure in which further writes fail at once, so that old commands do not pile up."""
 MAX_IN_FLIGHT = 32
@@ -29,30 +30,110 @@ STATUS = {'OutOfRange': 400, 'NothingSet': 400, 'StoreFailed': 507}
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a service that takes texts.
+
+    Attributes:
+        service: its name in the table of ``ros.interfaces``.
+        fields: of the request, by name.
+    """
+
+    service: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What the api node said; fields as in SetLimits.srv."""
+    """What a node said; success, code and message as in the service's definition.
+
+    Attributes:
+        success: whether it was done.
+        code: one word for programs.
+        message: one line for a person.
+        document: JSON that was asked for; '' none.
+    """
 
     success: bool
     code: str
     message: str
+    document: str = ''
 
 
 Reply = Callable[[Answer | None], None]
-"""Takes the answer, or None where there is no api node to ask; from any thread."""
-Ask = Callable[[SetLimits, Reply], None]
-"""Has the api node asked; returns at once."""
+"""Takes the answer, or None where there is no node to ask; from any thread."""
+Ask = Callable[[SetLimits | Call, Reply], None]
+"""Has a node asked; returns at once."""
+
+
+class Asker:
+    """Asks one node and waits for it, without holding the web thread up."""
+
+    def __init__(self, node: str, ask: Ask, soon: Callable[[Callable[[], None]], None],
+                 clock: Callable[[], float]) -> None:
+        """``node``: its name; ``soon``: has something called in the web thread."""
+        self._node, self._ask, self._soon, self._clock = node, ask, soon, clock
+        self._in_flight = 0
+        self._failing_until = 0.0
+        self.failed = 0
+
+    def __call__(self, request: SetLimits | Call) -> Answer:
+        """The node's answer; RequestError 503 where there is none."""
+        now = self._clock()
+        if now < self._failing_until or self._in_flight >= MAX_IN_FLIGHT:
+            raise RequestError(503, 'Busy', f'the {self._node} node did not answer just now; '
+                               'nothing was done, try again in a second',
+                               headers={'Retry-After': '1'})
+        self._in_flight += 1
+        try:
+            return self._answer(request, now + DEADLINE)
+        except RequestError:
+            self.failed += 1
+            self._failing_until = self._clock() + COOL_DOWN
+            raise
+        finally:
+            self._in_flight -= 1
+
+    def _answer(self, request: SetLimits | Call, deadline: float) -> Answer:
+        while True:
+            result = AsyncResult()
+            self._ask(request, partial(self._hand_over, result))
+            result.wait(max(0.0, deadline - self._clock()))
+            if not result.ready():
+                raise RequestError(503, 'NoAnswer', f'the {self._node} node did not answer in '
+                                   f'{DEADLINE:g} s; whether it did what was asked is not known: '
+                                   'read it, or ask again', headers={'Retry-After': '1'})
+            answer: Answer | None = result.get()
+            if answer is not None:
+                return answer
+            if self._clock() + RETRY > deadline:
+                raise RequestError(503, 'NotRunning', f'the {self._node} node is not running; '
+                                   'nothing was done', headers={'Retry-After': '1'})
+            gevent.sleep(RETRY)
+
+    def _hand_over(self, result: AsyncResult, answer: Answer | None) -> None:
+        """An answer, in whatever thread it came, as the result that a greenlet waits for."""
+        self._soon(partial(result.set, answer))
+
+
+Record = Callable[[str, Json, Json, str], None]
+"""Keeps a write: who, old values, new ones, and 'ok' or the code of the refusal."""
 
 
 class LimitsWriter:
-    """Asks the api node and waits for it, without holding the web thread up."""
+    """Sets limits through the api node, and keeps a record of each write."""
 
     def __init__(self, ask: Ask, soon: Callable[[Callable[[], None]], None],
-                 clock: Callable[[], float]) -> None:
-        """``soon``: has something called in the web thread."""
-        self._ask, self._soon, self._clock = ask, soon, clock
-        self._in_flight = 0
-        self._failing_until = 0.0
-        self.written = self.failed = 0
+                 clock: Callable[[], float], now_set: Callable[[], Json],
+                 record: Record) -> None:
+        """``now_set``: the limits as they are; the others as of ``Asker``."""
+        self._asker = Asker('api', ask, soon, clock)
+        self._now_set, self._record = now_set, record
+        self.written = 0
+
+    @property
+    def failed(self) -> int:
+        """How often there was no answer."""
+        return self._asker.failed
 
     def __call__(self, change: SetLimits) -> str:
         """Applies a change.
@@ -63,44 +144,19 @@ class LimitsWriter:
         Raises:
             RequestError: it was refused (400, 507), or there is no answer (503).
         """
-        now = self._clock()
-        if now < self._failing_until or self._in_flight >= MAX_IN_FLIGHT:
-            raise RequestError(503, 'Busy', 'the api node did not answer just now; nothing was '
-                               'set, try again in a second', headers={'Retry-After': '1'})
-        self._in_flight += 1
+        new, before = as_json(change), self._now_set()
+        old = {name: before[name] for name in new}
         try:
-            answer = self._answer(change, now + DEADLINE)
-        except RequestError:
-            self.failed += 1
-            self._failing_until = self._clock() + COOL_DOWN
+            answer = self._asker(change)
+            if not answer.success:
+                raise RequestError(STATUS.get(answer.code, 500), answer.code, answer.message)
+        except RequestError as error:
+            log.info('%s: not set (%s): %s: %s', change.client, in_words(change), error.code,
+                     error.detail)
+            self._record(change.client, old, new, error.code)
             raise
-        finally:
-            self._in_flight -= 1
-        if not answer.success:
-            log.info('%s: not set (%s): %s: %s', change.client, in_words(change), answer.code,
-                     answer.message)
-            raise RequestError(STATUS.get(answer.code, 500), answer.code, answer.message)
         self.written += 1
-        log.info('%s: set %s', change.client, in_words(change))
+        log.info('%s: set %s; before: %s', change.client, in_words(change),
+                 ', '.join(f'{name} {value}' for name, value in old.items()))
+        self._record(change.client, old, new, 'ok')
         return '' if answer.code in ('', 'OK') else answer.message
-
-    def _answer(self, change: SetLimits, deadline: float) -> Answer:
-        while True:
-            result = AsyncResult()
-            self._ask(change, partial(self._hand_over, result))
-            result.wait(max(0.0, deadline - self._clock()))
-            if not result.ready():
-                raise RequestError(503, 'NoAnswer', f'the api node did not answer in {DEADLINE:g} '
-                                   's; whether the limits are set is not known: read them, or '
-                                   'set them again', headers={'Retry-After': '1'})
-            answer: Answer | None = result.get()
-            if answer is not None:
-                return answer
-            if self._clock() + RETRY > deadline:
-                raise RequestError(503, 'NotRunning', 'the api node is not running; nothing was '
-                                   'set', headers={'Retry-After': '1'})
-            gevent.sleep(RETRY)
-
-    def _hand_over(self, result: AsyncResult, answer: Answer | None) -> None:
-        """An answer, in whatever thread it came, as the result that a greenlet waits for."""
-        self._soon(partial(result.set, answer))

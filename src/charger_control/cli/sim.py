@@ -12,7 +12,7 @@ import click
 import yaml
 
 from charger_control.sim.actions import ACTIONS
-from charger_control.sim.charge_point import METER_UNIT, ChargePointParameters
+from charger_control.sim.charge_point import METER_UNIT, METERS, ChargePointParameters
 from charger_control.sim.control import ControlClient
 from charger_control.sim.ev_parameters import PRESETS, vehicle_of
 from charger_control.sim.process import run_process
@@ -46,6 +46,8 @@ def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
               help='Speed of the line; 0: as fast as it goes, any speed accepted.')
 @click.option('--answer-delay', type=click.FloatRange(0.0, 10.0), default=0.02, show_default=True,
               help='s that a device takes to begin its answer.')
+@click.option('--meter', 'meter_model', type=click.Choice(METERS), default='sdm630',
+              show_default=True, help='The meter, by the name of its driver.')
 @click.option('--meter-unit', type=click.IntRange(1, 247), default=METER_UNIT, show_default=True,
               help='Modbus unit of the meter; the board is 1 as delivered.')
 @click.option('--refresh', type=click.FloatRange(0.01, 3600.0), default=0.2, show_default=True,
@@ -57,8 +59,8 @@ def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
               help='Show the vehicles and the actions.')
 def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path | None,
         control: Path | None, eeprom: Path | None, seed: int, baudrate: int, answer_delay: float,
-        meter_unit: int, refresh: float, api: str, send: str | None) -> None:
-    """Run a simulated charger: an SDM630 meter and an EVSE-DIN board on one serial line.
+        meter_model: str, meter_unit: int, refresh: float, api: str, send: str | None) -> None:
+    """Run a simulated charger: a meter and an EVSE-DIN board on one serial line.
 
     Prints one line when a driver may open the link; ends on SIGTERM or Ctrl-C.
     Exit codes: 0 ended, 1 failed or refused, 2 wrong usage or scenario.
@@ -72,7 +74,8 @@ def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path
         link=link, log=log, control=control, api=api,
         charge_point=ChargePointParameters(
             scenario=_scenario(scenario, vehicle), seed=seed, baudrate=baudrate,
-            answer_delay=answer_delay, meter_unit=meter_unit, eeprom=eeprom,
+            answer_delay=answer_delay, meter_unit=meter_unit, meter_model=meter_model,
+            eeprom=eeprom,
             meter=MeterParameters(refresh=refresh)))
     try:
         run_process(options, click.echo)

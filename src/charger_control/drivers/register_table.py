@@ -9,14 +9,15 @@ A block is read with one request: ``function`` (3 or 4), ``address`` (0-based), 
 
 A value has ``function``, ``address`` (or a list for L1..L3), ``type``, ``unit`` of the scaled
 value, and may have ``scale`` (factor), ``not_available`` (raw integer that means "not measured"),
-``tenfold_above`` (beyond it the device has sent the tenfold), ``sum_of`` (another value, whose
-phases are summed instead of reading this address; the address is then for others).
+``tenfold_above`` (beyond it the device has sent the tenfold), ``scale_register`` (address of a
+signed power of ten), ``sum_of`` (another value, whose phases are summed instead of reading this
+address; the address is then for others). A ``text`` (serial numbers only) has a ``count`` of
+registers. ``refresh`` of a table: s between new values in the device, where it is a slow one.
 """
 
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,9 +26,10 @@ from typing import Any, NoReturn
 import yaml
 
 from charger_control.drivers.ports import DeviceError
+from charger_control.drivers.register_values import TEXT, TYPES, Value
 
-TYPES = {'int16': 'h', 'uint16': 'H', 'int32': 'i', 'uint32': 'I', 'int64': 'q', 'uint64': 'Q',
-         'float32': 'f', 'float64': 'd'}
+__all__ = ['PER_PHASE', 'UNITS', 'Block', 'RegisterTable', 'Value', 'document', 'load', 'parse']
+
 UNITS = {'voltage': 'V', 'amperage': 'A', 'phase_power': 'W', 'active_power': 'W',
          'frequency': 'Hz', 'energy_imported': 'kWh', 'serial_number': ''}
 """The values a table can have, with the unit each must be scaled to."""
@@ -37,7 +39,7 @@ _TABLE_KEYS = {'model', 'protocol', 'defaults', 'quiet', 'answer_time', 'max_reg
 _LINE_KEYS = {'baudrate', 'parity', 'stopbits', 'unit'}
 _BLOCK_KEYS = {'name', 'function', 'address', 'count', 'every', 'once'}
 _VALUE_KEYS = {'function', 'address', 'type', 'unit', 'scale', 'not_available', 'tenfold_above',
-               'sum_of'}
+               'sum_of', 'scale_register', 'count'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +59,6 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """Where a quantity lies, and how its registers are read; keys as in the module's text."""
-
-    function: int
-    addresses: tuple[int, ...]
-    type: str
-    scale: float = 1.0
-    not_available: int | None = None
-    tenfold_above: float = math.inf
-    sum_of: str = ''
-
-    @property
-    def registers(self) -> int:
-        """How many registers one number takes."""
-        return struct.calcsize(TYPES[self.type]) // 2
-
-    def decode(self, registers: Sequence[int], word_order: str) -> float:
-        """The number in these registers, scaled; NaN where the device has none."""
-        words = registers if word_order == 'big' else list(reversed(registers))
-        raw = struct.pack(f'>{len(words)}H', *words)
-        if self.not_available is not None and int.from_bytes(raw, 'big') == self.not_available:
-            return math.nan
-        number: float = struct.unpack(f'>{TYPES[self.type]}', raw)[0]
-        if self.scale != 1.0:  # a serial number stays a whole one
-            number *= self.scale
-        if not math.isfinite(number):
-            return math.nan
-        return number / 10.0 if number > self.tenfold_above else number
-
-
-@dataclass(frozen=True, slots=True)
 class RegisterTable:
     """A meter's table, checked; keys as in the module's text."""
 
@@ -98,11 +69,12 @@ class RegisterTable:
     word_order: str
     blocks: tuple[Block, ...]
     values: Mapping[str, Value]
+    refresh: float = 0.0
 
-    def block_of(self, value: Value, address: int) -> Block | None:
-        """The block that brings the number at this address."""
+    def block_of(self, value: Value, address: int, count: int = 0) -> Block | None:
+        """The block that brings the number at this address, or ``count`` registers from there."""
         return next((block for block in self.blocks
-                     if block.holds(value.function, address, value.registers)), None)
+                     if block.holds(value.function, address, count or value.registers)), None)
 
 
 def document(name: str) -> dict[str, Any]:
@@ -129,20 +101,22 @@ def parse(content: Mapping[str, Any], source: str) -> RegisterTable:
         DeviceError: what is wrong where, and what is allowed.
     """
     check = _Check(source)
-    check.keys('table', content, _TABLE_KEYS, _TABLE_KEYS)
+    check.keys('table', content, _TABLE_KEYS | {'refresh'}, _TABLE_KEYS)
     check.one_of('protocol', content['protocol'], ('modbus',))
     check.one_of('word_order', content['word_order'], ('big', 'little'))
     check.one_of('max_registers', content['max_registers'], range(1, 126))
     check.keys('defaults', content['defaults'], _LINE_KEYS, _LINE_KEYS)
-    for key in ('quiet', 'answer_time'):
-        if not isinstance(content[key], (int, float)) or not 0 <= content[key] <= 10:
-            check.refuse(key, content[key], '0..10 s')
+    for key in ('quiet', 'answer_time', 'refresh'):
+        given = content.get(key, 0)
+        if not isinstance(given, (int, float)) or not 0 <= given <= 10:
+            check.refuse(key, given, '0..10 s')
     table = RegisterTable(
         model=content['model'], defaults=content['defaults'], quiet=content['quiet'],
         answer_time=content['answer_time'], word_order=content['word_order'],
         blocks=tuple(_block(check, entry, content['max_registers'])
                      for entry in content['blocks']),
-        values={name: _value(check, name, entry) for name, entry in content['values'].items()})
+        values={name: _value(check, name, entry) for name, entry in content['values'].items()},
+        refresh=content.get('refresh', 0.0))
     _check_coverage(check, table)
     return table
 
@@ -191,7 +165,15 @@ def _value(check: _Check, name: str, entry: Mapping[str, Any]) -> Value:
     check.one_of('values', name, tuple(UNITS))
     check.keys(where, entry, _VALUE_KEYS, ('function', 'address', 'type'))
     check.one_of(f'{where}.function', entry['function'], (3, 4))
-    check.one_of(f'{where}.type', entry['type'], tuple(TYPES))
+    check.one_of(f'{where}.type', entry['type'], TYPES)
+    if (entry['type'] == TEXT) != ('count' in entry) or (
+            'count' in entry and name != 'serial_number'):
+        check.refuse(where, dict(entry), 'a count of registers with a text, a text for '
+                                         'serial_number only')
+    if 'count' in entry:
+        check.one_of(f'{where}.count', entry['count'], range(1, 33))
+    if 'scale_register' in entry:
+        check.one_of(f'{where}.scale_register', entry['scale_register'], range(0x10000))
     check.one_of(f'{where}.unit', entry.get('unit', ''), (UNITS[name],))
     given = entry['address']
     addresses = tuple(given) if isinstance(given, list) else (given,)
@@ -205,7 +187,7 @@ def _value(check: _Check, name: str, entry: Mapping[str, Any]) -> Value:
             check.refuse(f'{where}.{key}', entry[key], 'a number')
     return Value(entry['function'], addresses, entry['type'], entry.get('scale', 1.0),
                  entry.get('not_available'), entry.get('tenfold_above', math.inf),
-                 entry.get('sum_of', ''))
+                 entry.get('sum_of', ''), entry.get('scale_register'), entry.get('count', 0))
 
 
 def _check_coverage(check: _Check, table: RegisterTable) -> None:
@@ -221,5 +203,8 @@ def _check_coverage(check: _Check, table: RegisterTable) -> None:
             block = table.block_of(value, address)
             if block is None:
                 check.refuse(f'values.{name}.address', address, 'one that a block brings')
+            factor = value.scale_register
+            if factor is not None and table.block_of(value, factor, 1) is None:
+                check.refuse(f'values.{name}.scale_register', factor, 'one that a block brings')
             if name == 'amperage' and block.every != 1:
                 check.refuse(f'values.{name}.address', address, 'one in a block with every: 1')

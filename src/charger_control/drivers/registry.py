@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.meters import modbus as modbus_meter
 from charger_control.drivers.options import Option, OptionError, checked
-from charger_control.drivers.pilots import evse_din_factory
-from charger_control.drivers.ports import CurrentPilot, Meter
+from charger_control.drivers.pilots import evse_din_factory, linux_factory
+from charger_control.drivers.ports import Meter, Pilot
 
 __all__ = ['METERS', 'PILOTS', 'Buses', 'Option', 'OptionError', 'check_meter', 'check_pilot',
            'open_meter', 'open_pilot', 'options', 'withdraw']
@@ -44,8 +44,8 @@ class Driver(Generic[D_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class PilotDriver(Driver[CurrentPilot]):
-    """A board; ``withdraw``: as the function below, from checked values."""
+class PilotDriver(Driver[Pilot]):
+    """A board of either kind; ``withdraw``: as the function below, from checked values."""
 
     withdraw: Callable[[Mapping[str, Any], float], str]
 
@@ -57,10 +57,21 @@ def _table_meter(description: str, table: str) -> Driver[Meter]:
 
 METERS: Mapping[str, Driver[Meter]] = {
     'sdm630': _table_meter('Eastron SDM630 v2, Modbus RTU', 'sdm630'),
+    'sdm72': _table_meter('Eastron SDM72D-M v2, Modbus RTU', 'sdm72'),
+    'sdm120': _table_meter('Eastron SDM120, one phase, Modbus RTU', 'sdm120'),
+    'sdm230': _table_meter('Eastron SDM230, one phase, Modbus RTU', 'sdm230'),
+    'em24': _table_meter('Carlo Gavazzi EM24 with RS485, Modbus RTU', 'em24'),
+    'em340': _table_meter('Carlo Gavazzi EM340 or ET340, Modbus RTU', 'em340'),
+    'b23': _table_meter('ABB B23 or B24, Modbus RTU', 'b23'),
+    'wm3m4': _table_meter('Iskra WM3M4 or WM3M4C, Modbus RTU', 'wm3m4'),
+    'bsm_ws36a': _table_meter('Bauer BSM-WS36A, SunSpec on Modbus RTU', 'bsm_ws36a'),
 }
 PILOTS: Mapping[str, PilotDriver] = {
     'evse_din': PilotDriver('EVracing EVSE-DIN or EVSE-WB, Modbus RTU', evse_din_factory.options,
                             evse_din_factory.open_pilot, evse_din_factory.withdraw),
+    'linux_pilot': PilotDriver("a single-board computer's own PWM, ADC and GPIO",
+                               linux_factory.options, linux_factory.open_pilot,
+                               linux_factory.withdraw),
 }
 
 
@@ -79,7 +90,7 @@ def open_meter(config: Config, buses: Buses) -> Meter:
     return driver.open(checked(config, driver.options(), f'meter {name}'), buses)
 
 
-def open_pilot(config: Config, buses: Buses) -> CurrentPilot:
+def open_pilot(config: Config, buses: Buses) -> Pilot:
     """A control-pilot board, not started; arguments and errors as ``open_meter``."""
     name, driver = _driver(config, PILOTS, 'pilot')
     return driver.open(checked(config, driver.options(), f'pilot {name}'), buses)

@@ -1,4 +1,4 @@
-"""The iso61851 node: what is available goes to the pilot's board, what the board says goes out."""
+"""The iso61851 node: what is available goes to the pilot, what the pilot says goes out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot, PilotReading
-from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
-from charger_control.core.iso61851.faults import FaultConfig
-from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.drivers.bus import Buses
+from charger_control.drivers.ports import Pilot
 from charger_control.drivers.registry import check_pilot, open_pilot
+from charger_control.nodes.pilot_drive import RAW_PARAMS, drive_of
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.inhibitor import SleepInhibitor
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, METER, RESET_FAULT
@@ -42,33 +41,24 @@ PARAMS = (
           's', low=6.0, high=60.0),
     Param('clear_time', 30.0, 'time after which a clearable fault clears by itself, three times a '
           'session', 's', low=1.0, high=3600.0),
+    *RAW_PARAMS,
     Param('state_dir', '', 'where latched faults are kept; empty: '
           '~/.local/state/charger_control/<namespace>'),
 )
 
 
-def config_of(values: dict[str, Any], step: float = 0.01, timeout: float = 1.0
-              ) -> CurrentPilotConfig:
-    """The block's configuration from the parameters and the board's own figures."""
-    return CurrentPilotConfig(
-        board_timeout=timeout, present_hold=values['present_hold'],
-        stop_time=values['stop_time'], socket=values['socket'],
-        signal=SignalConfig(step=step, pace=values['pace']),
-        faults=FaultConfig(stop_time=values['stop_time'], clear_time=values['clear_time'],
-                           over_current_time=values['over_current_time'],
-                           ventilation=values['ventilation']))
-
-
 class Iso61851(BlockNode):
     """Ticks the block; a lower available amperage or HW limit ticks it at once."""
 
-    def __init__(self, buses: Buses | None = None, **kwargs: Any) -> None:
+    def __init__(self, buses: Buses | None = None, driver: Pilot | None = None,
+                 **kwargs: Any) -> None:
+        """``driver``: instead of the one that the parameters name."""
         super().__init__('iso61851', PARAMS, **kwargs)
         self._store = Store(store_file(self.values['state_dir'], self.get_namespace()))
-        self._driver = open_pilot(self.values['device'], buses or Buses())
-        self._control = CurrentPilotControl(
-            config_of(self.values, self._driver.step, self._driver.timeout),
-            str(self._store.recall(ROOM, LATCH).get('name', '')))
+        self._driver = driver or open_pilot(self.values['device'], buses or Buses())
+        latched = str(self._store.recall(ROOM, LATCH).get('name', ''))
+        self._drive = drive_of(self._driver, self.values, latched)
+        self._control = self._drive.control
         self._latched = self._control.faults.latched
         self._offered = 0.0
         self._published: tuple[ControlPilot, float] | None = None
@@ -110,19 +100,14 @@ class Iso61851(BlockNode):
     # -- the tick --------------------------------------------------------------------------------
     def _step(self) -> None:
         now = self.now()
-        result = self._control.step(now, self._reading(), self._driver.latest().error)
-        if result.open_contactor:
-            self._driver.open_contactor()
-        self._driver.offer(result.offer)
-        self._offered = result.offer or 0.0
-        if result.latch != self._latched:
-            self._latch(result.latch)
-        if result.pilot is not None:
-            self._announce(now, result.pilot)
-
-    def _reading(self) -> Heard[PilotReading] | None:
-        sample = self._driver.latest()
-        return None if sample.value is None else Heard(sample.value, sample.at)
+        step = self._drive.step(now)
+        self._offered = step.offered
+        for event in step.events:
+            self.get_logger().info(event)
+        if step.latch != self._latched:
+            self._latch(step.latch)
+        if step.pilot is not None:
+            self._announce(now, step.pilot)
 
     def _announce(self, now: float, pilot: ControlPilot) -> None:
         """Publishes what has changed at once, what has not every REPEAT s."""
@@ -148,22 +133,25 @@ class Iso61851(BlockNode):
 
     def stopped(self) -> bool:
         """Whether the vehicle has stopped, or had its time."""
-        return self._control.stopped(self.now(), self._reading())
+        return self._drive.stopped(self.now())
 
     def close(self) -> None:
-        """Writes "no offer", frees the port."""
+        """Puts out "no offer", frees the device."""
         self._driver.close()
         self._inhibitor.hold(False)
         self._store.close()
 
     def health(self) -> list[Health]:
-        """The board with its counters, and the fault in force."""
+        """The device with its counters, and the fault in force."""
         sample = self._driver.latest()
-        error = sample.error or ('no answer yet' if sample.value is None else '')
-        unsafe = sample.value.error if sample.value is not None and sample.value.unsafe else ''
+        value = sample.value
+        error = sample.error or ('no answer yet' if value is None else '')
+        unsafe = value.error if isinstance(value, PilotReading) and value.unsafe else ''
+        settings = self.values['device']
         device = Health('device', Level.ERROR if error or unsafe else Level.OK,
                         error or unsafe or 'answering', {**sample.identity, **sample.counters},
-                        sample.identity.get('serial_number') or str(self.values['device']['port']))
+                        sample.identity.get('serial_number')
+                        or str(settings.get('port') or settings.get('driver')))
         fault = Health('fault', Level.ERROR if self._fault else Level.OK, self._fault or 'none',
                        {'latched': self._latched, 'recent': self._control.faults.recent})
         return [device, fault]

@@ -1,30 +1,35 @@
-"""Charging profiles as they come in: JSON of OCPP 1.6 and 2.0.1, checked against its schemas.
+"""Requests of a CSMS as they come in: JSON, held against the schemas of OCPP 1.6 and 2.0.1.
 
-The schemas are those that the ``ocpp`` package ships. Also the watched directory, for a robot
-without a CSMS.
+The schemas are those that the ``ocpp`` package ships.
 """
 
 from __future__ import annotations
 
 import json
-import queue
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
-from charger_control.core.smart_charging import OcppVersion, ProfileRejected
+from charger_control.core.smart_charging import (
+    ClearCriteria,
+    CompositeRequest,
+    OcppVersion,
+    Profile,
+    ProfileRejected,
+    Station,
+    read_clear_charging_profile,
+    read_get_composite_schedule,
+    read_set_charging_profile,
+    version_of_request,
+)
 
-LARGEST_REQUEST = 4 << 20
-"""Bytes of JSON that are looked at."""
-WATCH_PERIOD = 2.0
-"""s between two looks at the directory."""
+T = TypeVar('T')
+LARGEST_REQUEST = 1 << 20
+"""Characters of JSON that are looked at."""
 SCHEMAS = {OcppVersion.V16: ('ocpp.v16', ''), OcppVersion.V201: ('ocpp.v201', 'Request')}
 
 
@@ -37,6 +42,11 @@ class RequestError(Exception):
         self.sentence = sentence
 
 
+def rejection(error: ProfileRejected) -> RequestError:
+    """The core's refusal with its code, its sentence, and the reasonCode of the standard."""
+    return RequestError(error.reason.value, f'{error.message} ({error.reason.reason_code})')
+
+
 def version_of(text: str) -> OcppVersion:
     """'1.6' or '2.0.1' as the core's enumeration. Raises RequestError."""
     try:
@@ -46,32 +56,64 @@ def version_of(text: str) -> OcppVersion:
         raise RequestError('UnknownVersion', f'ocpp_version {text!r} (allowed: {known})') from None
 
 
-def parse(text: str, action: str, version: OcppVersion) -> dict[str, Any]:
-    """A request's JSON, held against the schema of ``action``.
+def set_request(text: str, version: OcppVersion | None, station: Station) -> Profile:
+    """The profile of a SetChargingProfile request; ``version`` None: as its field names tell.
 
     Raises:
-        RequestError: not JSON, too large, or the schema does not allow it; says where.
+        RequestError: it is not one, and where.
     """
+    payload = _object(text)
+    version = version_of_request(payload) if version is None else version
+    profile = _read(lambda: read_set_charging_profile(payload, version))
+    # more are refused with a code of their own: the schema need not look at each of them
+    if len(profile.periods) <= station.max_periods:
+        _check(payload, 'SetChargingProfile', version)
+    return profile
+
+
+def clear_request(text: str, version: OcppVersion) -> ClearCriteria:
+    """What a ClearChargingProfile request asks for. Raises RequestError."""
+    payload = _object(text)
+    criteria = _read(lambda: read_clear_charging_profile(payload, version))
+    _check(payload, 'ClearChargingProfile', version)
+    return criteria
+
+
+def composite_request(text: str, version: OcppVersion, station: Station) -> CompositeRequest:
+    """What a GetCompositeSchedule request asks for. Raises RequestError."""
+    payload = _object(text)
+    wanted = _read(lambda: read_get_composite_schedule(payload, version, station))
+    _check(payload, 'GetCompositeSchedule', version)
+    return wanted
+
+
+def _object(text: str) -> dict[str, Any]:
     if len(text) > LARGEST_REQUEST:
-        raise RequestError('TooLarge', f'{len(text)} characters (allowed: {LARGEST_REQUEST})')
+        raise RequestError('TooLarge', f'the request has {len(text)} characters (allowed: '
+                           f'{LARGEST_REQUEST})')
     try:
-        payload = json.loads(text, parse_constant=_refuse_constant)
+        payload = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RequestError('FormatViolation', f'not JSON: {error}') from error
-    error = next(_validator(action, version).iter_errors(payload), None)
-    if error is not None:
-        where = '.'.join(str(part) for part in error.absolute_path) or 'the request'
-        raise RequestError('FormatViolation', f'{where}: {error.message[:200]}')
-    return dict(payload)
+        raise RequestError('FormatViolation', f'the request is not JSON: {error}') from None
+    if not isinstance(payload, dict):
+        raise RequestError('FormatViolation', 'the request is not a JSON object')
+    return payload
 
 
-def rejection(error: ProfileRejected) -> RequestError:
-    """The core's refusal with its code and sentence."""
-    return RequestError(error.reason.value, f'{error.message} ({error.reason.reason_code})')
+def _read(read: Callable[[], T]) -> T:
+    """Reads first, and holds against the schema then: the core's codes say more."""
+    try:
+        return read()
+    except ProfileRejected as error:
+        raise rejection(error) from None
 
 
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f'{text} is not a number')
+def _check(payload: Mapping[str, Any], action: str, version: OcppVersion) -> None:
+    found = next(_validator(action, version).iter_errors(payload), None)
+    if found is not None:
+        where = '.'.join(str(part) for part in found.absolute_path) or 'the request'
+        raise RequestError('FormatViolation', f'{where}: {found.message[:200]} (OCPP '
+                           f'{version.value} {action})')
 
 
 @cache
@@ -90,59 +132,3 @@ def _without_multiples(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_without_multiples(v) for v in schema]
     return schema
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
-    """What a look at the directory found: the text of a file, or None when it is gone."""
-
-    name: str
-    text: str | None
-
-
-class ProfileDirectory:
-    """Watches ``*.json`` files of a directory in a thread; changes come through ``changes``."""
-
-    def __init__(self, folder: Path, period: float = WATCH_PERIOD) -> None:
-        """``period``: s between two looks."""
-        self.changes: queue.SimpleQueue[FileChange] = queue.SimpleQueue()
-        self.error = ''
-        self._folder = folder
-        self._seen: dict[str, tuple[int, int]] = {}
-        self._ended = threading.Event()
-        self._period = period
-        self.look()
-        self._thread = threading.Thread(target=self._run, name='profiles', daemon=True)
-        self._thread.start()
-
-    def look(self) -> None:
-        """Puts what has changed since the last look into ``changes``."""
-        found: dict[str, tuple[int, int]] = {}
-        try:
-            for path in sorted(self._folder.glob('*.json')):
-                status = path.stat()
-                found[path.name] = (status.st_mtime_ns, status.st_size)
-                if self._seen.get(path.name) != found[path.name]:
-                    self.changes.put(FileChange(path.name, path.read_text(encoding='utf-8')))
-            self.error = '' if self._folder.is_dir() else f'{self._folder} is not a directory'
-        except (OSError, UnicodeDecodeError) as error:
-            self.error = f'{self._folder}: {error}'
-            return  # what could not be read is not taken for gone
-        for name in self._seen.keys() - found.keys():
-            self.changes.put(FileChange(name, None))
-        self._seen = found
-
-    def close(self) -> None:
-        """Ends the thread."""
-        self._ended.set()
-        self._thread.join(self._period)
-
-    def _run(self) -> None:
-        while not self._ended.wait(self._period):
-            self.look()
-
-
-def version_in_file(payload: Any) -> OcppVersion:
-    """A bare request tells its version by how it names the EVSE."""
-    keys = payload if isinstance(payload, Mapping) else {}
-    return OcppVersion.V16 if 'connectorId' in keys else OcppVersion.V201

@@ -11,6 +11,7 @@ from charger_control.core.team import (
     Member,
     MemberConfig,
     Role,
+    SharingOptions,
     TeamAllocation,
     TeamConfig,
     TeamRequest,
@@ -46,6 +47,8 @@ PARAMS = (
           low=0.0, high=80.0),
     Param('fall_time', 6.0, "the longest that a member's vehicle may take to obey", 's', low=0.5,
           high=60.0),
+    Param('restart_time', 210.0, 'how long one waits that was stopped because the budget fell', 's',
+          low=0.0, high=3600.0),
     Param('trim_amperage', float('nan'), 'the most trim a member is granted out of budget left '
           'over; .nan: 2 A for a team of one, else 0', 'A', low=0.0, high=6.0, nan=True),
     Param('state_dir', '', 'where the term is kept; empty: '
@@ -70,7 +73,8 @@ def config_of(values: dict[str, Any], name: str = '') -> TeamConfig:
     return TeamConfig(values['team'], members, candidates,
                       failsafe_amperage=values['failsafe_amperage'],
                       fall_time=values['fall_time'],
-                      trim_amperage=trim if trim >= 0.0 else None)
+                      trim_amperage=trim if trim >= 0.0 else None,
+                      options=SharingOptions(restart_time=values['restart_time']))
 
 
 class Team(BlockNode):
@@ -87,6 +91,9 @@ class Team(BlockNode):
         self._upward = Member(MemberConfig(f'{self._config.team}/vcse', self._config.team,
                                            times=lease_times(1)), now)
         self._budget: Heard[TeamBudget] | None = None
+        # without a budget there is nothing to share: until the first one, or until no lease of
+        # before this start can last, nobody is told anything, least of all to stop
+        self._listen_until = now + self._config.lease.valid_for
         self._stepped_at = now - self.values['cycle']
         self._term_write: tuple[int, Future[None]] | None = None
         self._publish_list = self.publisher(TEAM_ALLOCATION)
@@ -120,6 +127,8 @@ class Team(BlockNode):
 
     def _step(self) -> None:
         now = self._stepped_at = self.now()
+        if self._budget is None and now < self._listen_until:
+            return
         if self._term_write is not None and self._term_write[1].done():
             term, future = self._term_write
             self._term_write = None

@@ -107,7 +107,8 @@ LIMIT_SMART_CHARGING = Topic('limits/smart_charging', AmperageLimit, Kind.LATCHE
 LIMIT_API = Topic('limits/api', AmperageLimit, Kind.LATCHED, ('api',), ('cppwm_controller',),
                   'what clients allow')
 DECISION = Topic('decision', Decision, Kind.LATCHED, ('cppwm_controller',),
-                 ('session', 'api', 'bridge'), 'what is commanded, whose limit it is, and why')
+                 ('session', 'api', 'smart_charging', 'bridge'),
+                 'what is commanded, whose limit it is, and why')
 AVAILABLE = Topic('available', AvailableAmperage, Kind.STATE, ('cppwm_controller',), ('iso61851',),
                   'what the vehicle may be offered')
 CHARGING = Topic('charging', Charging, Kind.STATE, ('cppwm_controller',), ('bridge',),

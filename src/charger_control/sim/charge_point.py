@@ -18,6 +18,7 @@ from charger_control.sim.ev_parameters import vehicle_of
 from charger_control.sim.evse_din import FACTORY, BoardParameters, EvseDin
 from charger_control.sim.faults import KINDS, Fault, Faults
 from charger_control.sim.plant import MAX_STEP, Plant, PlantParameters
+from charger_control.sim.register_device import RegisterMeter
 from charger_control.sim.rtu_line import BusDevice, RtuLine
 from charger_control.sim.scenario import Scenario
 from charger_control.sim.sdm630 import MeterParameters, Sdm630
@@ -25,6 +26,8 @@ from charger_control.sim.sdm630 import MeterParameters, Sdm630
 _MOST_PIECES = 1200
 METER_UNIT = 2
 """Unit id of the simulated meter unless told otherwise; the board is 1 as delivered."""
+METERS = ('sdm630', 'sdm72', 'sdm120', 'sdm230', 'em24', 'em340', 'b23', 'wm3m4', 'bsm_ws36a')
+"""Meters that can be simulated, by their driver's name: those whose table has a second source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class ChargePointParameters:
         baudrate: speed of the line that requests and answers are paced at; 0: no pacing.
         answer_delay: s that the devices take to begin an answer.
         meter_unit: unit id of the meter.
+        meter_model: one of METERS.
         eeprom: file that keeps the board's set-up registers.
         plant, board, meter: their behaviour.
     """
@@ -46,6 +50,7 @@ class ChargePointParameters:
     baudrate: int = 9600
     answer_delay: float = 0.02
     meter_unit: int = METER_UNIT
+    meter_model: str = 'sdm630'
     eeprom: Path | None = None
     plant: PlantParameters = field(default_factory=PlantParameters)
     board: BoardParameters = field(default_factory=BoardParameters)
@@ -70,11 +75,13 @@ class ChargePoint:
             parameters.plant, now=now, seed=parameters.seed,
             listener=lambda at, event, fields: log.write(at, event, **fields))
         factory = FACTORY | {SET_UP_REGISTERS[name]: v for name, v in scenario.board.items()}
-        meter_table, board_table = device_table('sdm630'), device_table('evse_din')
+        meter_table = device_table(parameters.meter_model)
+        board_table = device_table('evse_din')
         self.board = EvseDin(self.plant, board_table, log, Eeprom(factory, parameters.eeprom),
                              now=now, parameters=parameters.board)
-        self.meter = Sdm630(self.plant, meter_table, now=now, seed=parameters.seed + 1,
-                            parameters=parameters.meter)
+        kind = Sdm630 if parameters.meter_model == 'sdm630' else RegisterMeter
+        self.meter = kind(self.plant, meter_table, now=now, seed=parameters.seed + 1,
+                          parameters=parameters.meter)
         self._faults = {
             'pilot': self._new_faults('pilot', parameters.seed + 2),
             'meter': self._new_faults('meter', parameters.seed + 3)}

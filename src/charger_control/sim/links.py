@@ -24,6 +24,8 @@ from charger_control.sim.sdm630 import MeterParameters, Sdm630
 _SET_CURRENT, _COMMAND, _POWER_ON, _CONFIGURATION = 1000, 1004, 2000, 2005
 _FINE_BIT = 1 << 7
 _DUE = 1e-9
+_LOOK = 0.2
+"""s between two looks of the board at a pilot on which nothing moves."""
 _CAUSES = {'diode': 'CpDiodeShortCircuit', 'ventilation': 'VentilationNotAvailable'}
 
 
@@ -67,7 +69,7 @@ class BoardLink:
         self._held = 0.0
         self._wanted = 0.0
         self._write_at = math.inf
-        self._poll_at = now
+        self._poll_at = self._look_at = now
         self._open_until = -math.inf
         self._is_off = False
         self._reading: Heard[PilotReading] | None = None
@@ -86,7 +88,10 @@ class BoardLink:
 
     def step(self, now: float) -> None:
         """Lets the board act, writes and asks what is due."""
-        self.board.step(now)
+        if (now >= self._look_at - _DUE or self._plant.letter != self.board.letter
+                or self.board.relay != self._plant.contactor.closed):
+            self.board.step(now)
+            self._look_at = now + _LOOK
         if now < self.down_until or not self.board.is_up():
             return
         self._write(now)

@@ -26,7 +26,7 @@ from charger_control.store.errors import (
     ReadOnlyError,
     StoreError,
 )
-from charger_control.store.operations import Delete, Operation, PutSession, put
+from charger_control.store.operations import Delete, DeleteAll, Operation, PutSession, put
 from charger_control.store.place import store_file
 from charger_control.store.reader import Reader
 from charger_control.store.store import Store
@@ -36,6 +36,7 @@ __all__ = [
     'ClosedError',
     'CorruptError',
     'Delete',
+    'DeleteAll',
     'FullError',
     'NewerError',
     'Operation',

@@ -55,6 +55,17 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteAll:
+    """Removes all values of a room."""
+
+    room: str
+
+    def apply(self, connection: sqlite3.Connection) -> None:
+        """Removes them."""
+        connection.execute('DELETE FROM value WHERE room = ?', (self.room,))
+
+
+@dataclass(frozen=True, slots=True)
 class PutSession:
     """Sets a charging session: a new one, or the next state of one that is there."""
 

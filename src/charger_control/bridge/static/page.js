@@ -1,73 +1,148 @@
-'use strict';
-// What the WebSocket says, as it comes; a null is shown as a dash, old values are greyed.
+// One charger at a glance. A null is shown as a dash; what is not current is greyed and said.
+import { Connection } from './connection.js';
+import { Plot, SERIES } from './plot.js';
 
-const DIGITS = { lastActivePower: 0, frequency: 2, energyImported: 3 };
+const DIGITS = { frequency: 2, energyImported: 3 };
 const STALE_AFTER = 3000;   // ms without a charging frame that knows the controller's values
-const RETRY = [1000, 2000, 5000, 10000];   // ms between attempts to connect
-const VEHICLE = {
-  A: 'no vehicle', B: 'vehicle connected', C: 'vehicle charges', D: 'vehicle charges (ventilation)',
-  E: 'short circuit on the control pilot', F: 'control pilot not available', S: 'starting',
-  R: 'diode check failed',
+const STATES = {
+  Idle: 'Ready', EVConnected: 'Vehicle connected', Charging: 'Charging', SuspendedEV: 'Paused by the vehicle',
+  SuspendedEVSE: 'Paused by the charger', Finishing: 'Finished', Reserved: 'Reserved', Unavailable: 'Not available',
+  Faulted: 'Fault',
 };
-
+const VEHICLES = {
+  A: 'No vehicle', B: 'A vehicle is plugged in', C: 'The vehicle takes current', D: 'The vehicle takes current and wants ventilation',
+  E: 'Short circuit on the control pilot', F: 'The control pilot does not answer', S: 'Starting', R: 'Diode check failed',
+};
+const OWNERS = {
+  API: 'A limit set here or by another program', 'OCPP Profile': 'A charging profile', Transaction: 'The transaction',
+  MQTT: 'MQTT', ProximityPilot: 'The cable', Team: 'The team of chargers', Unmanaged: 'The installation',
+};
 const byId = (id) => document.getElementById(id);
-let fresh = 0;
-let attempts = 0;
+const plot = new Plot(byId('plot'));
+let fresh = 0;   // ms
+let session = {};
+let register = null;
+let mayWrite = false;
 
-function show(id, value, digits = 1) {
-  const element = byId(id);
-  if (element) element.textContent = typeof value === 'number' ? value.toFixed(digits) : '–';
-}
+function text(id, value) { if (byId(id).textContent !== value) byId(id).textContent = value; }
+function number(value, digits = 1) { return typeof value === 'number' ? value.toFixed(digits) : '–'; }
 
-const handlers = {
+const topics = {
   charging(message) {
     for (const [name, value] of Object.entries(message)) {
-      if (Array.isArray(value)) value.forEach((v, i) => show(name + i, v));
-      else show(name, value, DIGITS[name]);
+      const all = Array.isArray(value) ? value.map((v, i) => [name + i, v]) : [[name, value]];
+      for (const [id, v] of all) if (byId(id)) text(id, number(v, DIGITS[name]));
     }
+    text('power', number(message.lastActivePower === null ? null : message.lastActivePower / 1000));
+    register = message.energyImported;
     if (message.commandedAmperage !== null) fresh = Date.now();
+    plot.add(performance.now() / 1000, SERIES.map(([name], i) => (i < 3 ? message[name] : message.amperage[i - 3])));
   },
-  limits(message) { show('amperageLimit', message.expiresIn > 0 ? message.amperageLimit : null); },
   transaction(message) {
-    const vehicle = VEHICLE[message.vehicleStatus] ?? message.vehicleStatus;
-    byId('state').textContent = [message.state, vehicle].filter(Boolean).join(' · ');
+    session = message;
+    text('state', STATES[message.state] ?? message.state ?? 'State not known');
+    text('vehicle', VEHICLES[message.vehicleStatus] ?? '');
   },
-  configuration(message) { byId('name').textContent = message.controllerName || 'charger'; },
+  limits(message) {
+    const set = [];
+    if (message.expiresIn > 0) {
+      if (message.enabled === false) set.push('paused');
+      if (message.amperageLimit !== null) set.push(`at most ${message.amperageLimit} A`);
+      if (message.powerLimit !== null) set.push(`at most ${message.powerLimit / 1000} kW`);
+      if (message.onePhaseLimit) set.push('one phase');
+    }
+    text('limit-now', message.timeout === null ? 'not known'
+      : set.length ? `${set.join(', ')}, until ${new Date(Date.now() + message.expiresIn).toLocaleTimeString()}` : 'none set');
+    text('pause', set.includes('paused') ? 'Go on charging' : 'Pause charging');
+  },
+  configuration(message) {
+    text('name', message.controllerName || 'charger');
+    document.title = `${message.controllerName || 'charger'} · charger_control`;
+    const most = message.effectiveAmperageLimit;
+    if (most >= 6) byId('amperage').max = String(Math.floor(most));
+    wanted();
+  },
 };
 
-function connection(text, lost) {
-  const element = byId('connection');
-  if (element.textContent !== text) element.textContent = text;
-  element.classList.toggle('lost', lost);
+function duration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function connect() {
-  const socket = new WebSocket(new URL('api/ws', document.baseURI.replace(/^http/, 'ws')));
-  socket.onopen = () => { attempts = 0; };
-  socket.onmessage = (event) => {
-    const { topic, message } = JSON.parse(event.data);
-    handlers[topic]?.(message);
-  };
-  socket.onclose = () => setTimeout(connect, RETRY[Math.min(attempts++, RETRY.length - 1)]);
-  window.socket = socket;
+function showSession() {
+  const { startedTime, endedTime, meterStart, meterStop } = session;
+  if (!startedTime) { text('duration', '–'); text('energy', '–'); return; }
+  text('duration', duration(Math.max(0, (endedTime || Date.now() / 1000) - startedTime)));
+  const end = endedTime ? meterStop : register;
+  text('energy', number(typeof end === 'number' && typeof meterStart === 'number' ? end - meterStart : null, 2));
 }
 
-async function reason() {
-  try {
-    const health = await (await fetch('api/v1/health')).json();
-    byId('reason').textContent = health.decision?.reason ?? '';
-  } catch {
-    byId('reason').textContent = '';
-  }
+async function look() {   // why, and who is silent: not in the frames
+  let health = null;
+  try { health = await (await fetch('api/v1/health')).json(); } catch { /* the connection's state says so */ }
+  const decision = health?.decision;
+  text('owner', decision ? `${OWNERS[decision.limitSource] ?? decision.limitSource} decides:` : '');
+  text('reason', decision?.reason ?? '');
+  look.silent = health?.silentNodes ?? [];
 }
 
-setInterval(() => {
-  const open = window.socket?.readyState === WebSocket.OPEN;
+function show() {
+  const { open } = connection;
   const stale = Date.now() - fresh > STALE_AFTER;
   document.querySelector('main').classList.toggle('stale', stale || !open);
-  connection(!open ? 'no connection to the bridge; trying again'
-    : stale ? 'connected, but the controller is silent: values are not current' : 'live', !open || stale);
-}, 500);
-connect();
-reason();
-setInterval(reason, 2000);
+  byId('connection').classList.toggle('lost', stale || !open);
+  const silent = look.silent?.length ? ` (silent: ${look.silent.join(', ')})` : '';
+  text('connection', !open ? 'No connection to the charger; trying again'
+    : stale ? `Values are not current: the controller is silent${silent}` : 'Live');
+  for (const id of ['amperage', 'timeout', 'set', 'pause', 'release']) byId(id).disabled = !open || !mayWrite;
+  showSession();
+  plot.draw();
+}
+
+async function put(values) {
+  let said = '';
+  let refused = false;
+  try {
+    const answer = await fetch('api/v1/limits', { method: 'PUT', body: JSON.stringify(values) });
+    const body = answer.status === 204 ? {} : await answer.json();
+    refused = !answer.ok;
+    said = refused ? `Not set: ${body.error.detail}` : body.warning ?? 'Set.';
+  } catch {
+    [refused, said] = [true, 'Not set: no connection to the charger.'];
+  }
+  byId('answer').classList.toggle('refused', refused);
+  byId('answer').textContent = said;
+}
+
+function wanted() { text('wanted', `${byId('amperage').value} A`); }
+
+async function opened() {
+  try {
+    const [access, history] = await Promise.all(['access', 'history'].map(
+      async (name) => (await fetch(`api/v1/${name}`)).json()));
+    mayWrite = access.rights.includes('write');
+    if (!mayWrite) byId('answer').textContent = 'You may look; to set limits you need the right to write.';
+    plot.load(history, performance.now() / 1000);
+  } catch { /* the next connect tries again */ }
+}
+
+byId('amperage').addEventListener('input', wanted);
+byId('span').addEventListener('change', () => { plot.span = Number(byId('span').value); plot.draw(); });
+byId('limits').addEventListener('submit', (event) => {
+  event.preventDefault();
+  put({ amperageLimit: Number(byId('amperage').value), timeout: Number(byId('timeout').value) });
+});
+byId('pause').addEventListener('click', () => put(
+  byId('pause').textContent === 'Pause charging' ? { enabled: false, timeout: Number(byId('timeout').value) } : { enabled: true }));
+byId('release').addEventListener('click', () => put({ amperageLimit: null, powerLimit: null, enabled: null, onePhaseLimit: null }));
+for (const [, label, color] of SERIES) {
+  const item = document.createElement('li');
+  item.style.color = `var(${color})`;
+  item.textContent = `━ ${label}`;
+  byId('legend').append(item);
+}
+const connection = new Connection((topic, message) => topics[topic]?.(message), opened);
+look();
+setInterval(look, 2000);
+setInterval(show, 500);
+show();

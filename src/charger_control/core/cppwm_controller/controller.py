@@ -258,7 +258,7 @@ class Controller:
         """min(HW limit, cable): nothing is made available above it."""
         hw = opinions['hw'].amperage if 'hw' in opinions else NAN
         cable = pilot.cable_amperage if pilot is not None else NAN
-        return min((a for a in (hw, cable) if not math.isnan(a)), default=MAX_AMPERAGE)
+        return min([MAX_AMPERAGE, *(a for a in (hw, cable) if not math.isnan(a))])
 
     def _trim(self, now: float, target: float, headroom: float, allocation: Allocation | None,
               pilot: ControlPilot | None, flags: Flags) -> float:

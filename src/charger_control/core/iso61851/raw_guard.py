@@ -152,11 +152,11 @@ class PilotGuard:
                 and is_pwm(self._duty) and self._diode.seen is True
                 and len(self._samples) == VOTES
                 and not must_open(self._samples, now, wanted.close_in)
-                and self._phases == wanted.phases and now - self._phases_at >= relay_time
+                and wanted.phases in (0, self._phases) and now - self._phases_at >= relay_time
                 and feedback is not True)
 
     def _move_phases(self, now: float, wanted: RawOrder, feedback: bool | None) -> None:
-        if (wanted.phases != self._phases and not self._closed and feedback is not True
+        if (wanted.phases not in (0, self._phases) and not self._closed and feedback is not True
                 and now - self._opened_at >= self._config.relay_time):
             self._phases, self._phases_at = wanted.phases, now
 

@@ -94,7 +94,7 @@ def plateaus(samples: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Upper and lower plateau of the pilot's own curve, sampled over some whole periods.
 
     Args:
-        samples: V, 20 or more a period of 1 ms; a hundredth of them at either end may be spikes.
+        samples: V, 38 or more a period of 1 ms; a hundredth of them at either end may be spikes.
 
     Returns:
         V, V: the medians of what lies above and below the middle; a constant level gives the same

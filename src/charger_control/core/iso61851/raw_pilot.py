@@ -265,6 +265,5 @@ class RawPilotControl(PilotInputs):
             self._said_lost = True
             age = 0.0 if reading is None else reading.silence(now)
             pilot = ControlPilot('S', 'S1', 0.0, age=age, error=error or 'no sample of the pilot')
-        phases = self._phase_switch.phases or (3 if reading is None else reading.value.phases)
-        return RawResult(RawOrder(phases=phases, stop_time=self._config.stop_time,
-                                  trips=self._trips), pilot, self.faults.latched)
+        return RawResult(RawOrder(stop_time=self._config.stop_time, trips=self._trips), pilot,
+                         self.faults.latched)

@@ -18,13 +18,15 @@ class WakeUpConfig:
     Attributes:
         attempts: how often in one offer; 0: never.
         after: s of an offer that the vehicle does not react to.
-        time: s of state F.
+        time: s of state F at the first attempt (EVerest, WARP: 4).
+        long_time: s of it at further ones: some vehicles need 30 (WARP).
         give_up: s after the last wake-up at which it counts as not wanting to charge.
     """
 
-    attempts: int = 1
+    attempts: int = 2
     after: float = 30.0
     time: float = 4.0
+    long_time: float = 30.0
     give_up: float = 10.0
 
 
@@ -72,9 +74,10 @@ class WakeUp:
         """The vehicle has not reacted for ``waited`` s."""
         config = self._config
         if self._left > 0 and waited >= config.after:
+            time = config.time if self._left == config.attempts else config.long_time
             self._left -= 1
-            self._dark_until = now + config.time
-            return True, [Event(now, EventKind.WAKE_UP, f'state F for {config.time:g} s')]
+            self._dark_until = now + time
+            return True, [Event(now, EventKind.WAKE_UP, f'state F for {time:g} s')]
         if self._left == 0 and waited >= (config.give_up if config.attempts else config.after):
             self._done = True
             return False, [Event(now, EventKind.NOT_WANTED)]
@@ -144,7 +147,8 @@ class PhaseSwitch:
         return []
 
     def _idle(self, now: float, wish: int, raw: RawReading, seen: bool) -> list[Event]:
-        if wish not in (1, 3) or wish == self._target:
+        # in S, E and F nobody knows whose vehicle would see the change
+        if wish not in (1, 3) or wish == self._target or raw.letter not in {'A', 'B', 'C', 'D'}:
             self._up_since = None
             return []
         if not seen and not raw.contactor:

@@ -73,7 +73,7 @@ class RawOrder:
     Attributes:
         duty: ratio; STEADY_HIGH for no offer, STEADY_LOW for state F.
         close_in: letters in which the contactor is to be closed, 'C' or 'CD'; '' for open.
-        phases: 1 or 3 that the contactor is to switch; changed only while it is open.
+        phases: 1 or 3 that the contactor is to switch, changed only while it is open; 0: as it is.
         stop_time: s after the end of the PWM at which the thread opens the contactor by itself.
         trips: trips that the block knows of; an order that does not know the last one closes
             nothing, and after the dead-man's trip offers nothing.
@@ -81,7 +81,7 @@ class RawOrder:
 
     duty: float = STEADY_HIGH
     close_in: str = ''
-    phases: int = 3
+    phases: int = 0
     stop_time: float = 6.0
     trips: int = 0
 

@@ -13,15 +13,17 @@ from charger_control.core.pi.vehicle import Vehicle
 _SLACK = 2.0
 """s beyond the pace by which a board signals what it was told."""
 _TRIES = 3
-_IMPLAUSIBLE = 4.0
-"""A: a vehicle that draws so much less than offered does so by itself (domain.md 2.3: at most 3)."""
 _IN_VAIN = 1.3
 """A of raise without an answer that no vehicle in steps of 1 A would leave unanswered."""
 _NUDGE = 0.3
 _ANSWER = 0.25
 _SAME_COMMAND = 0.25
+_OBEYED = 0.5
+"""A by which a board in finer steps than it says may signal less than it was told."""
 _WHOLE_MARGIN = 0.2
 _OVER = 0.05
+_ALLOWED = 0.18
+"""A above commanded that are left alone if taking them away costs a whole ampere."""
 _COARSE = 0.5
 """A: a board with such steps hides those of the vehicle."""
 
@@ -82,7 +84,7 @@ class Pi:
         self._trim = self._commanded = self._anchor = 0.0
         self._signaled = self._settled_for = 0.0
         self._changed_at = now
-        self._is_awaited = self._is_falling = False
+        self._is_awaited = self._is_falling = self._has_drawn = False
         self._settling.interrupt(now)
         self._forget_attempts()
 
@@ -191,10 +193,25 @@ class Pi:
             return
         if math.isinf(drawn):
             return
+        self._go_on(now, drawn, low, high)
         mean = self._settling.take(amperage.at, drawn)
-        if mean is not None and now - self._changed_at >= self._config.pace:
+        if mean is not None and now - self._changed_at >= self._config.pace and self._is_obeyed():
             self._is_falling = False
             self._correct(now, mean, low, high)
+
+    def _is_obeyed(self) -> bool:
+        """Whether the board signals what it was told; else what is drawn answers nothing."""
+        told = self._commanded + self._trim
+        return abs(told - self._signaled) <= max(self._board_step, _OBEYED) + 1e-6
+
+    def _go_on(self, now: float, drawn: float, low: float, high: float) -> None:
+        """A vehicle that stops at a trim below 0 may find too little what it is offered."""
+        if drawn >= self._config.drawing:
+            self._has_drawn = True
+        elif self._trim < 0.0 and now - self._changed_at >= self._config.rest:
+            if self._has_drawn:
+                self._vehicle.stopped(self._signaled)
+            self._set(now, 0.0, low, high)
 
     def _correct(self, now: float, drawn: float, low: float, high: float) -> None:
         """The vehicle has settled: takes the error away, in whole steps of the board."""
@@ -204,24 +221,29 @@ class Pi:
             return
         dead = max(self._config.dead_band, self._settling.spread)
         if error > dead:
-            if not vehicle.is_limited(now, signaled, drawn) and (
-                    error > _IMPLAUSIBLE or vehicle.fell_short(signaled, drawn)):
+            if (not vehicle.is_limited(now, signaled, drawn)
+                    and vehicle.fell_short(signaled, drawn)):
                 vehicle.set_limit(now, signaled, drawn)
             if vehicle.is_limited(now, signaled, drawn):
-                high = max(low, min(high, max(self._trim, 0.0)))
-                if signaled >= self._commanded + high - self._board_step / 2:
+                if signaled >= self._commanded - self._noticeable():
                     return
+                high = max(low, min(high, 0.0))
         vehicle.note(signaled, drawn)
         if error > dead:
             self._raise(now, drawn, low, high)
-        elif error < -dead:
+        elif error < (-dead if self._board_step < _COARSE else -_ALLOWED):
             self._too_much = signaled, drawn
+            low = max(low, min(0.0, vehicle.lowest_signal() - self._commanded))
             self._change(now, self._config.gain * error / vehicle.slope(), low, high)
 
     def _raise(self, now: float, drawn: float, low: float, high: float) -> None:
         """Offers more, as far as it cannot be too much."""
         vehicle = self._vehicle
-        error = vehicle.within_limit(self._commanded) - drawn
+        error = self._commanded - drawn
+        if vehicle.is_limited(now, self._signaled, drawn):
+            error = vehicle.within_limit(self._commanded) - drawn
+        if error <= self._config.dead_band:
+            return
         if vehicle.may_be_whole() and self._board_step < _COARSE:
             whole = math.floor(self._commanded + _OVER) - round(drawn)
             if whole >= 1:

@@ -13,7 +13,8 @@ from collections import deque
 VISIBLE = 0.15
 """A, the least step whose answer stands out from noise."""
 MOST_OF_THE_WAY = 0.5
-_TREND_SHARE = 1 / 3
+_TREND_SHARE = 1 / 6
+_LARGE = 1.0
 
 
 class Settling:
@@ -22,7 +23,7 @@ class Settling:
     Args:
         rest: s for a vehicle whose answer cannot be seen.
         window: s for which it must stand still.
-        steady: A, the spread of a current that stands still; its trend is at most a third of it.
+        steady: A, the spread of a current that stands still; its trend is at most a sixth of it.
         drawing: A below which it does not charge yet.
     """
 
@@ -92,7 +93,7 @@ class Settling:
             began = self._samples[0][0] - self._changed_at
             if not seen and at - self._changed_at < self._patience():
                 return None
-            if seen:
+            if seen and self._origin >= self._drawing:
                 longest = 0.0 if math.isinf(self._response) else self._response
                 self._response = max(longest, began)
             self._is_settled = True
@@ -100,6 +101,8 @@ class Settling:
         return mean
 
     def _patience(self) -> float:
+        if abs(self._expected - self._origin) >= _LARGE:
+            return self._rest   # it should have been seen
         return min(self._rest, 1.25 * self._response + self._window)
 
     def _has_moved(self, drawn: float) -> bool:

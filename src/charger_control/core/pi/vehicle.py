@@ -8,10 +8,14 @@ from dataclasses import dataclass
 _MERGE = 1.0
 _LINE = 3.0
 """A between the least and the largest point from which their line is believed."""
-_WHOLE, _NOT_WHOLE, _DOUBT = 0.06, 0.12, 0.15
+_WHOLE, _NOT_WHOLE, _MISSED = 0.06, 0.12, 0.12
 _ENOUGH = 2
 _SLOPE = (0.7, 1.3)
+_IMPLAUSIBLE = 4.0
+"""A: who draws so much less than offered does so by itself (domain.md 2.3: at most 3 A)."""
 _SAME, _LESS = 0.3, 0.3
+_ENOUGH_FOR_ALL = 10.0
+"""A: who stops at more has another reason (domain.md 2.3: Zoe and Twingo need 8 A)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,42 @@ class Vehicle:
     def reset(self) -> None:
         """Another vehicle."""
         self._points: list[_Point] = []
+        self._last = math.nan
         self._evidence = 0
         self._in_between = False
         self._limit: _Limit | None = None
+        self._stopped_at = -math.inf
 
     # -- learning --------------------------------------------------------------------------------
     def note(self, signaled: float, drawn: float) -> None:
         """It has settled at ``drawn`` A."""
-        fraction = _from_whole(drawn)
-        if fraction > _NOT_WHOLE:
+        self._look_for_steps(signaled, drawn)
+        if self._limit is not None and drawn >= self._limit.drawn - _LESS:
+            return      # this is its limit, and no answer to the signal
+        new = _Point(signaled, drawn)
+        kept = [p for p in self._points if abs(p.drawn - drawn) >= _MERGE and _agree(p, new)]
+        self._points = sorted([*kept, new], key=lambda p: p.drawn)
+
+    def _look_for_steps(self, signaled: float, drawn: float) -> None:
+        """Whole amperes that nobody aimed at are no chance, twice."""
+        moved, self._last = drawn - self._last, drawn
+        if _from_whole(drawn) > _NOT_WHOLE or (
+                not math.isnan(moved) and _from_whole(moved) > _NOT_WHOLE):
             self._in_between = True
-        elif fraction <= _WHOLE:
-            expected = self.drawn_at(signaled)
-            if _from_whole(expected) > _DOUBT and -_DOUBT < expected - drawn < 1.0 + _DOUBT:
+        elif _from_whole(drawn) <= _WHOLE:
+            missing = self.drawn_at(signaled) - drawn
+            most = 1.0 if self._points else _IMPLAUSIBLE
+            if abs(missing) > _MISSED and -_MISSED < missing < most + _MISSED:
                 self._evidence += 1
-        kept = [p for p in self._points if abs(p.drawn - drawn) >= _MERGE
-                and (p.drawn - drawn) * (p.signaled - signaled) > 0.0]
-        self._points = sorted([*kept, _Point(signaled, drawn)], key=lambda p: p.drawn)
+
+    def stopped(self, signaled: float) -> None:
+        """It has stopped drawing: a signal of so few A may be too little for it."""
+        if signaled < _ENOUGH_FOR_ALL:
+            self._stopped_at = max(self._stopped_at, signaled)
+
+    def lowest_signal(self) -> float:
+        """A, what it must be offered to go on."""
+        return self._stopped_at + _LESS
 
     def did_not_answer(self) -> None:
         """It went on drawing whole amperes after less than one more was offered."""
@@ -82,9 +105,9 @@ class Vehicle:
         return not self._in_between and bool(self._points)
 
     def fell_short(self, signaled: float, drawn: float) -> bool:
-        """Whether it drew more at the same signal before."""
-        return any(abs(p.signaled - signaled) <= _SAME and drawn < p.drawn - _LESS
-                   for p in self._points)
+        """Whether it draws less than it can have made of this offer, or than it did before."""
+        return signaled - drawn > _IMPLAUSIBLE or any(
+            p.signaled <= signaled + _WHOLE and drawn < p.drawn - _LESS for p in self._points)
 
     # -- its own limit ---------------------------------------------------------------------------
     def saw(self, drawn: float) -> None:
@@ -117,12 +140,12 @@ class Vehicle:
         """A to signal so that it draws ``drawn`` A; None: nothing is known yet."""
         if not self._points:
             return None
-        target = float(math.floor(drawn + _WHOLE)) if self.is_whole() else drawn
-        target = self.within_limit(target)
+        wanted = float(math.floor(drawn + _WHOLE)) if self.is_whole() else drawn
+        target = self.within_limit(wanted)
         signal = target + self._shortfall(target)
-        if target < drawn - 1.0:    # its own limit: it may be offered what was commanded
+        if target < wanted:     # it may be offered what was commanded all the same
             signal = max(signal, drawn + min(0.0, self._shortfall(drawn)))
-        return signal
+        return max(signal, min(drawn, self.lowest_signal()))
 
     def drawn_at(self, signaled: float) -> float:
         """A that it should come to draw at a signal; the signal itself while nothing is known."""
@@ -159,6 +182,14 @@ class Vehicle:
             left, right = points[place - 1], points[place]
         share = (drawn - left.drawn) / (right.drawn - left.drawn)
         return left.shortfall + share * (right.shortfall - left.shortfall)
+
+
+def _agree(a: _Point, b: _Point) -> bool:
+    """Whether one vehicle can do both, in whole amperes or not."""
+    low, high = (a, b) if a.drawn < b.drawn else (b, a)
+    change = high.signaled - low.signaled
+    return (change > 0.0
+            and _SLOPE[0] * change - 1.0 < high.drawn - low.drawn < _SLOPE[1] * change + 1.0)
 
 
 def _from_whole(amperage: float) -> float:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charger_control.core.limits import Phases
 from charger_control.core.team.admission import Applicant, admit, rank
-from charger_control.core.team.fairness import Bools, Columns, Floats, fair_shares, uses_of
-from charger_control.core.team.types import EPSILON, LEASE_TIMES, MemberState
+from charger_control.core.team.fairness import SLACK, Bools, Columns, Floats, fair_shares, uses_of
+from charger_control.core.team.types import EPSILON, LEASE_TIMES, MemberState, TeamRequest
 
 PHASE_NAMES = ('L1', 'L2', 'L3')
 
@@ -61,7 +62,7 @@ class SharingOptions:
 DEFAULT_OPTIONS = SharingOptions()
 
 
-def wants(member: MemberState) -> bool:
+def wants(member: MemberState | TeamRequest) -> bool:
     """Whether the member asks for an amperage that is of use to it."""
     return member.requested_amperage > 0.0 and (
         member.requested_amperage >= member.minimum_amperage - EPSILON)
@@ -75,18 +76,18 @@ def applicant(index: int, member: MemberState, held: float, options: SharingOpti
     return Applicant(index, member.minimum_amperage, admission, held, member.phases, running)
 
 
-def share(members: Sequence[MemberState], order: Sequence[Applicant] | None,
-          budget: Sequence[float], held: Floats,
-          options: SharingOptions = DEFAULT_OPTIONS) -> tuple[list[Share], set[int]]:
+def share(members: Sequence[MemberState], budget: Sequence[float], held: Sequence[float],
+          options: SharingOptions = DEFAULT_OPTIONS, barred: Collection[int] = (),
+          order: Callable[[], Sequence[Applicant]] | None = None) -> tuple[list[Share], set[int]]:
     """Shares a budget: who is let in, then how much each gets.
 
     Args:
         members: all that are heard.
-        order: those that want something, in the order of their rank; None: by their rank, made
-            only where not all of them fit.
         budget: A on each supply phase.
         held: A per phase for each member that stay reserved for it even with no allocation.
         options: see there.
+        barred: indices of those that may not be let in now.
+        order: makes the applicants in their order, where not all fit; None: by their rank.
 
     Returns:
         A share for each member, in their order, and the indices of those let in.
@@ -97,40 +98,30 @@ def share(members: Sequence[MemberState], order: Sequence[Applicant] | None,
     cap = np.array([m.requested_amperage for m in members], dtype=np.float64)
     minimum = np.array([m.minimum_amperage for m in members], dtype=np.float64)
     weight = np.array([m.weight for m in members], dtype=np.float64)
-    wanting = (cap > 0.0) & (cap >= minimum - EPSILON)
+    kept = np.array(held, dtype=np.float64)
+    inside = (cap > 0.0) & (cap >= minimum - EPSILON)
+    if barred:
+        inside[list(barred)] = False
+    free = [max(0.0, budget[p] - float(kept[uses[p]].sum())) for p in range(3)]
+    ample = np.maximum(minimum, np.minimum(options.admission_amperage, cap))
+    needs = np.where(inside, np.maximum(0.0, ample - kept), 0.0)
+    if not all(float(needs[uses[p]].sum()) <= free[p] for p in range(3)):
+        applicants = order() if order is not None else [
+            applicant(i, members[i], held[i], options)
+            for i in sorted(np.flatnonzero(inside).tolist(), key=lambda i: rank(members[i]))]
+        inside[:] = False
+        inside[list(admit(applicants, free))] = True
     cap = np.maximum(cap, minimum)
-    free = [max(0.0, budget[p] - float(held[uses[p]].sum())) for p in range(3)]
-    admitted = _admitted(members, order, wanting, minimum, held, free, uses, options)
-    rows = np.zeros(len(members), dtype=np.bool_)
-    rows[list(admitted)] = True
-    floor = np.maximum(minimum, np.minimum(held, cap))
-    columns = Columns(floor, cap, weight, uses)
-    room = [max(0.0, budget[p] - float(held[uses[p] & ~rows].sum())) for p in range(3)]
+    columns = Columns(np.maximum(minimum, np.minimum(kept, cap)), cap, weight, uses)
+    room = [max(0.0, budget[p] - float(kept[uses[p] & ~inside].sum())) for p in range(3)]
     amperage = np.zeros(len(members))
-    bottleneck = np.full(len(members), -1, dtype=np.int64)
-    amperage[rows], bottleneck[rows] = fair_shares(columns.of_rows(rows), room)
+    bottleneck = np.full(len(members), SLACK, dtype=np.int64)
+    amperage[inside], bottleneck[inside] = fair_shares(columns.of_rows(inside), room)
     if options.unbalance_limit < math.inf:
         limit_unbalance(members, amperage, columns, options.unbalance_limit)
-    values = amperage.tolist()
-    reasons = Reasons()
-    shares = [Share(a, reasons.of(m, a, b, i in admitted)) for i, (m, a, b) in
-              enumerate(zip(members, values, bottleneck.tolist(), strict=True))]
-    return shares, admitted
-
-
-def _admitted(members: Sequence[MemberState], order: Sequence[Applicant] | None, wanting: Bools,
-              minimum: Floats, held: Floats, free: Sequence[float], uses: Bools,
-              options: SharingOptions) -> set[int]:
-    """Who is let in; nobody is ranked where there is room for all."""
-    if order is None:
-        needs = np.where(wanting, np.maximum(0.0, minimum - held), 0.0)
-        wanted = np.flatnonzero(wanting).tolist()
-        if options.admission_amperage <= 0.0 and all(
-                float(needs[uses[p]].sum()) <= free[p] for p in range(3)):
-            return set(wanted)
-        order = [applicant(i, members[i], float(held[i]), options)
-                 for i in sorted(wanted, key=lambda i: rank(members[i]))]
-    return admit(order, free)
+    shares = list(map(Share, amperage.tolist(), _reasons(
+        members, amperage, columns, inside, bottleneck)))
+    return shares, set(np.flatnonzero(inside).tolist())
 
 
 def limit_unbalance(members: Sequence[MemberState], amperage: Floats, columns: Columns,
@@ -158,28 +149,30 @@ def limit_unbalance(members: Sequence[MemberState], amperage: Floats, columns: C
         amperage[keep] = fair_shares(part, [most, most, most])[0]
 
 
-class Reasons:
-    """Words for why a member is given what it is given."""
+ALL = 'all it asked for'
+FAIR = tuple(f'fair share: {name} is fully used' for name in PHASE_NAMES)
+MINIMUM = tuple(f'its minimum: {name} is fully used' for name in PHASE_NAMES)
+WORDS = (ALL, *FAIR, *MINIMUM, 'limited by the phase unbalance')
 
-    def __init__(self) -> None:
-        self._held_back = [f'fair share: {name} is fully used' for name in PHASE_NAMES]
-        self._at_minimum = [f'its minimum: {name} is fully used' for name in PHASE_NAMES]
 
-    def of(self, member: MemberState, amperage: float, bottleneck: int, admitted: bool) -> str:
-        """The reason, for a person."""
-        if not wants(member):
-            return ('asks for nothing' if member.requested_amperage <= 0.0 else
-                    f'asks for {member.requested_amperage:g} A, less than its minimum of '
-                    f'{member.minimum_amperage:g} A')
-        if not admitted:
-            return f'waits: no room for its minimum of {member.minimum_amperage:g} A'
-        if amperage >= member.requested_amperage - EPSILON:
-            return 'all it asked for'
-        if bottleneck < 0:
-            return 'limited by the phase unbalance'
-        words = (self._at_minimum if amperage <= member.minimum_amperage + EPSILON
-                 else self._held_back)
-        return words[bottleneck]
+def _reasons(members: Sequence[MemberState], amperage: Floats, columns: Columns, inside: Bools,
+             bottleneck: NDArray[np.int64]) -> list[str]:
+    """Why each is given what it is given, for a person."""
+    at_minimum = amperage <= columns.floor + EPSILON
+    words = np.where(bottleneck == SLACK, len(WORDS) - 1,
+                     1 + bottleneck + np.where(at_minimum, len(FAIR), 0))
+    words = np.where(amperage >= columns.cap - EPSILON, 0, words)
+    reasons = [WORDS[k] for k in words.tolist()]
+    for i in np.flatnonzero(~inside | (amperage <= 0.0)).tolist():
+        member = members[i]
+        if wants(member):
+            reasons[i] = f'waits: no room for its minimum of {member.minimum_amperage:g} A'
+        elif member.requested_amperage <= 0.0:
+            reasons[i] = 'asks for nothing'
+        else:
+            reasons[i] = (f'asks for {member.requested_amperage:g} A, less than its minimum of '
+                          f'{member.minimum_amperage:g} A')
+    return reasons
 
 
 def allocate(now: float, members: Sequence[MemberState], budget: Phases,
@@ -202,12 +195,11 @@ def allocate(now: float, members: Sequence[MemberState], budget: Phases,
     """
     lease, reserved = LEASE_TIMES.valid_for, LEASE_TIMES.reservation(LEASE_TIMES.fall_time)
     shares: dict[str, Share] = {}
-    heard: list[MemberState] = []
     left = list(budget)
-    for member in members:
+    heard = [m for m in members if now - m.last_heard <= lease]
+    for member in members if len(heard) < len(members) else ():
         silence = now - member.last_heard
         if silence <= lease:
-            heard.append(member)
             continue
         kept = (max(member.allocated_amperage, member.drawable_amperage) if silence <= reserved
                 else member.failsafe_amperage)
@@ -216,8 +208,8 @@ def allocate(now: float, members: Sequence[MemberState], budget: Phases,
                 left[p] -= kept
         shares[member.member] = Share(
             0.0, f'silent for {silence:.1f} s: {kept:g} A stays reserved for it')
-    values, _ = share(heard, None, left, np.zeros(len(heard)), options)
-    shares.update(zip((m.member for m in heard), values, strict=True))
+    values, _ = share(heard, left, [0.0] * len(heard), options)
+    shares.update(zip([m.member for m in heard], values, strict=True))
     if len(heard) == len(members):
         return shares
     return {m.member: shares[m.member] for m in members}

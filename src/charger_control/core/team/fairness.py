@@ -18,9 +18,8 @@ SLACK = -1
 
 
 @lru_cache(maxsize=256)
-def _uses(phases: tuple[int, ...]) -> tuple[bool, bool, bool]:
-    indices = phase_indices(phases)
-    return 0 in indices, 1 in indices, 2 in indices
+def _mask(phases: tuple[int, ...]) -> int:
+    return sum(1 << p for p in phase_indices(phases))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +38,6 @@ class Columns:
     weight: Floats
     uses: Bools
 
-    @classmethod
-    def of(cls, members: Sequence[MemberState], floor: Floats | None = None,
-           cap: Floats | None = None) -> Columns:
-        """Columns of members; ``floor`` and ``cap`` default to their minimum and request."""
-        if floor is None:
-            floor = np.array([m.minimum_amperage for m in members], dtype=np.float64)
-        if cap is None:
-            cap = np.array([m.requested_amperage for m in members], dtype=np.float64)
-        return cls(floor, cap, np.array([m.weight for m in members], dtype=np.float64),
-                   uses_of(members))
-
     def of_rows(self, rows: Bools) -> Columns:
         """Some of the members."""
         return Columns(self.floor[rows], self.cap[rows], self.weight[rows], self.uses[:, rows])
@@ -57,8 +45,8 @@ class Columns:
 
 def uses_of(members: Sequence[MemberState]) -> Bools:
     """One row per supply phase: which members load it."""
-    uses = np.array([_uses(m.phases) for m in members], dtype=np.bool_)
-    return np.ascontiguousarray(uses.reshape(-1, 3).T)
+    masks = np.array([_mask(m.phases) for m in members], dtype=np.uint8)
+    return (masks & np.array([[1], [2], [4]], dtype=np.uint8)).astype(np.bool_)
 
 
 def fair_shares(columns: Columns, budget: Sequence[float]) -> tuple[Floats, NDArray[np.int64]]:

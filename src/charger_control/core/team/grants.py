@@ -64,9 +64,11 @@ def grant(targets: Mapping[str, Share], answerable: Sequence[str],
             now_free = max(due, kept + min(free[p] for p in account.phases))
             left_over = max(kept, target) + min(spare[p] for p in account.phases)
             trim = max(0.0, min(trim_amperage, now_free - amperage, left_over - amperage))
-        for p in account.phases:
-            free[p] -= max(0.0, amperage + trim - kept)
-            spare[p] -= max(0.0, amperage + trim - max(kept, target))
+        for left, already in ((free, kept), (spare, max(kept, target))):
+            more = amperage + trim - already
+            if more > 0.0:
+                for p in account.phases:
+                    left[p] -= more
         grants[name] = Grant(amperage, trim, reason)
     return grants
 

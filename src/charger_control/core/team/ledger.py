@@ -65,7 +65,7 @@ class Account:
         self.request: TeamRequest | None = None
         self.heard_at = 0.0
         self.answered = True
-        self.phases = ALL
+        self.phases: tuple[int, ...] = ALL
 
     def hear(self, now: float, request: TeamRequest, leader: str) -> bool:
         """Takes a request; False for one that is not newer than the last.

@@ -97,8 +97,8 @@ class Member:
 
         Args:
             now: s, not later than the request is sent.
-            wish: what to ask for; team, member, sequence, what was accepted, what is in force and
-                the failsafe are filled in here.
+            wish: what to ask for; team, member, sequence, what was accepted and what is in force
+                are filled in here, and the failsafe is at least the configured one.
         """
         self._sequence += 1
         self._sent[self._sequence] = (now, wish.phases_in_use)
@@ -113,7 +113,7 @@ class Member:
             self._allocated if now < self._ends_at else 0.0, wish.drawable_amperage,
             wish.fall_time, wish.phase_map, wish.phases_in_use, wish.priority, wish.weight,
             wish.vehicle_status, wish.amperage, wish.energy, wish.waiting,
-            self._config.failsafe_amperage)
+            max(self._config.failsafe_amperage, wish.failsafe_amperage))
 
     def hear(self, now: float, heard: TeamAllocation) -> bool:
         """Takes a leader's list, if it may.
@@ -142,7 +142,8 @@ class Member:
         before = (self._allocated, self._trim)
         if now >= self._ends_at:
             self._allocated = self._trim = 0.0
-        ends_at = self._lease_end(now, sent, line.request_sequence)
+        valid_for = min(heard.valid_for, self._config.times.valid_for)  # NaN renews nothing
+        ends_at = self._lease_end(now, sent, line.request_sequence, valid_for)
         if ends_at is not None:
             self._answered = line.request_sequence
             self._ends_at = ends_at
@@ -177,9 +178,9 @@ class Member:
         return (term > self._term and now - self._started >= times.start_wait
                 and now - self._leader_heard >= times.silence)
 
-    def _lease_end(self, now: float, sent: float | None, request_sequence: int) -> float | None:
+    def _lease_end(self, now: float, sent: float | None, request_sequence: int, valid_for: float
+                   ) -> float | None:
         """Rule 1: until when an answer to a request sent then holds; None: it renews nothing."""
-        valid_for = self._config.times.valid_for
-        if sent is None or request_sequence < self._answered or now - sent >= valid_for:
+        if sent is None or request_sequence < self._answered or not now - sent < valid_for:
             return None
         return sent + valid_for

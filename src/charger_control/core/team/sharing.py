@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
 
 from charger_control.core.team.admission import Applicant, admit, rank
 from charger_control.core.team.allocator import (
@@ -17,7 +16,7 @@ from charger_control.core.team.allocator import (
     share,
     wants,
 )
-from charger_control.core.team.types import EPSILON, MemberState, phase_indices
+from charger_control.core.team.types import EPSILON, MemberState, TeamRequest, phase_indices
 
 
 @dataclass(slots=True)
@@ -77,10 +76,12 @@ class Sharing:
         self._sessions.clear()
         self._rotate_at = None
 
-    def needs(self, member: MemberState) -> float:
+    def needs(self, member: MemberState | TeamRequest) -> float:
         """What is enough for the member now: its request, or less while it draws less, A."""
         session = self._sessions.get(member.member)
-        return min(member.requested_amperage, session.needs if session else math.inf)
+        if session is None or session.needs >= member.requested_amperage:
+            return member.requested_amperage
+        return session.needs
 
     def step(self, now: float, members: Sequence[MemberState], budget: Sequence[float],
              held: Mapping[str, float]) -> dict[str, Share]:
@@ -96,7 +97,8 @@ class Sharing:
         Returns:
             A share for each of ``members``.
         """
-        for member in members:
+        barred = set()
+        for i, member in enumerate(members):
             session = self._sessions.get(member.member)
             if session is None:
                 session = self._sessions[member.member] = _Session()
@@ -104,41 +106,48 @@ class Sharing:
                     session.running_since = now
             if not wants(member):
                 session.stop()
+            if now < session.restart_at:
+                barred.add(i)
             session.watch(now, member, self._options)
-        kept = np.array([held.get(m.member, 0.0) for m in members], dtype=np.float64)
-        order = self._order(now, members, kept.tolist(), budget)
-        shares, admitted = share(members, order, budget, kept, self._options)
+        rotating = self._rotates(now)
+        kept = [held.get(m.member, 0.0) for m in members]
+        order = partial(self._order, now, members, kept, budget, barred, rotating)
+        shares, admitted = share(members, budget, kept, self._options, barred, order)
         enough = [self.needs(m) for m in members]
-        held_back = any(s.allocated_amperage < min(m.requested_amperage, n) - EPSILON
-                        for m, s, n in zip(members, shares, enough, strict=True) if wants(m))
-        if held_back and any(n < m.requested_amperage
-                             for m, n in zip(members, enough, strict=True)):
-            lowered = [replace(m, requested_amperage=n)
+        if any(n < m.requested_amperage for m, n in zip(members, enough, strict=True)) and any(
+                s.allocated_amperage < n - EPSILON and wants(m)
+                for m, s, n in zip(members, shares, enough, strict=True)):
+            lowered = [m if n == m.requested_amperage else replace(m, requested_amperage=n)
                        for m, n in zip(members, enough, strict=True)]
-            shares, admitted = share(lowered, order, budget, kept, self._options)
+            shares, admitted = share(lowered, budget, kept, self._options, barred, order)
         self._remember(now, members, admitted)
         return {m.member: self._worded(now, m, s, i in admitted)
                 for i, (m, s) in enumerate(zip(members, shares, strict=True))}
 
+    def _rotates(self, now: float) -> bool:
+        """Whether this step is the first after another rotation_time."""
+        if self._rotate_at is None:
+            self._rotate_at = now + self._options.rotation_time
+        rotates = now >= self._rotate_at
+        while now >= self._rotate_at:
+            self._rotate_at += self._options.rotation_time
+        return rotates
+
     def _order(self, now: float, members: Sequence[MemberState], held: Sequence[float],
-               budget: Sequence[float]) -> list[Applicant]:
-        """Those that may be let in, in their order.
+               budget: Sequence[float], barred: Collection[int], rotating: bool
+               ) -> list[Applicant]:
+        """Those that may be let in, in their order, where there is not room for all.
 
         First those that run and are protected, then by priority, and within one priority: running;
         waiting for long (longest first); waiting, by rank; running, at the time of rotation.
         Protected is who has run for less than minimum_on_time and is not too much for the budget.
         """
         options = self._options
-        if self._rotate_at is None:
-            self._rotate_at = now + options.rotation_time
-        rotating = now >= self._rotate_at
-        while now >= self._rotate_at:
-            self._rotate_at += options.rotation_time
         fitting = self._fitting(members, held, budget)
         ranked: list[tuple[tuple[float, int, tuple[object, ...]], Applicant]] = []
         for i, member in enumerate(members):
             session = self._sessions[member.member]
-            if not wants(member) or now < session.restart_at:
+            if i in barred or not wants(member):
                 continue
             order: tuple[object, ...] = rank(member)
             priority, group = -float(member.priority), 2

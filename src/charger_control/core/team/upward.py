@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from charger_control.core.limits import MIN_AMPERAGE
 from charger_control.core.team.allocator import wants
 from charger_control.core.team.ledger import Account
-from charger_control.core.team.types import LeaseTimes, MemberState, TeamRequest
+from charger_control.core.team.types import LeaseTimes, TeamRequest
 
-CHARGING = ('C', 'D')
+UNKNOWN = (1, 2, 3)
+"""Phases on which a member of unknown wiring makes the measured sum unknown."""
 
 
 def total_request(now: float, accounts: Mapping[str, Account],
-                  needs: Callable[[MemberState], float], times: LeaseTimes) -> TeamRequest:
+                  needs: Callable[[TeamRequest], float], times: LeaseTimes) -> TeamRequest:
     """What a team asks for: on each phase the sum, of the three phases the largest.
 
     It counts on the phases that anyone asks for or may be drawing on, and takes as long to obey as
@@ -31,41 +32,38 @@ def total_request(now: float, accounts: Mapping[str, Account],
         A wish for ``Member.request``; the lease fields are filled in there.
     """
     asked, drawable, measured, failsafe = ([0.0, 0.0, 0.0] for _ in range(4))
-    fall_time = times.fall_time
-    wanting: list[MemberState] = []
-    charging = connected = False
+    wanting: list[TeamRequest] = []
+    waiting = 0.0
+    letters = set()
     for account in accounts.values():
         request = account.request
-        kept = account.claim(now).reserved
-        wish = 0.0
-        if request is not None:
-            fall_time = max(fall_time, request.fall_time)
+        kept, wish, least = account.claim(now).reserved, 0.0, account.failsafe
         if request is not None and now - account.heard_at <= times.valid_for:
-            state = MemberState.of(request, account.heard_at)
-            if wants(state):
-                wanting.append(state)
-                wish = needs(state)
-            charging = charging or state.vehicle_status in CHARGING
-            connected = connected or state.vehicle_status == 'B'
-            for own, supply in enumerate(request.phase_map):
-                measured[supply - 1] += request.amperage[own]
-            if not request.phase_map:
-                measured = [math.nan] * 3
+            letters.add(request.vehicle_status)
+            if wants(request):
+                wanting.append(request)
+                wish = needs(request)
+                waiting = max(waiting, request.waiting + now - account.heard_at)
+            for own, supply in enumerate(request.phase_map or UNKNOWN):
+                measured[supply - 1] += request.amperage[own] if request.phase_map else math.nan
+        wish = max(wish, kept)
         for p in account.phases:
-            asked[p] += max(wish, kept)
+            asked[p] += wish
             drawable[p] += kept
-            failsafe[p] += account.failsafe
+            failsafe[p] += least
+    energies = [m.energy for m in wanting if not math.isnan(m.energy)]
+    everywhere = max(failsafe) > 0.0
     return TeamRequest(
         requested_amperage=max(asked),
         minimum_amperage=min((m.minimum_amperage for m in wanting), default=MIN_AMPERAGE),
         drawable_amperage=max(drawable),
-        fall_time=times.reservation(fall_time),
+        fall_time=times.reservation(times.fall_time),
         phase_map=(1, 2, 3),
-        phases_in_use=sum(1 << p for p in range(3) if asked[p] > 0.0 or max(failsafe) > 0.0) or 7,
+        phases_in_use=sum(1 << p for p in range(3) if everywhere or asked[p] > 0.0) or 7,
         priority=max((m.priority for m in wanting), default=0),
         weight=sum(m.weight for m in wanting) or 1.0,
-        vehicle_status='C' if charging else 'B' if connected else 'A',
+        vehicle_status='C' if letters & {'C', 'D'} else 'B' if 'B' in letters else 'A',
         amperage=(measured[0], measured[1], measured[2]),
-        energy=sum(m.energy for m in wanting) / len(wanting) if wanting else 0.0,
-        waiting=max((now - m.waiting_since for m in wanting), default=0.0),
+        energy=sum(energies) / len(energies) if energies else 0.0,
+        waiting=waiting,
         failsafe_amperage=max(failsafe))

@@ -18,15 +18,22 @@ from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
 from charger_control.drivers.bus import Backoff, Bus, Buses, Turn
 from charger_control.drivers.device import ModbusDevice
+from charger_control.drivers.frames import read_answer_length
 from charger_control.drivers.modbus import ModbusLine
 from charger_control.drivers.options import Option, modbus_serial_options, serial_settings
+from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import AnswerError
-from charger_control.drivers.register_table import Block, RegisterTable, Value, load
+from charger_control.drivers.register_table import Block, RegisterTable, load
+from charger_control.drivers.register_values import TEXT, Value
 
 RETRY_DELAY = (0.5, 10.0)
 """s between requests to a silent meter, growing: the board on its line needs the time."""
 ONCE_TRIES = 3
 """Tries per connection to read what does not change: some devices never answer that."""
+RATE, TIMEOUT = 5.0, 1.0
+"""Hz wanted and s of silence allowed, unless the device is slower."""
+REQUEST_LENGTH, FRAME_SILENCE = 8, 3.5
+"""Characters of a request to read, and of the silence around each frame."""
 LOST_AFTER = 2
 """Failures in a row to read the currents after which another meter may be there."""
 
@@ -43,7 +50,7 @@ class ModbusMeter(ModbusDevice[MeterReading]):
     """Implements ports.Meter for a register table."""
 
     def __init__(self, bus: Bus[ModbusLine], table: RegisterTable, unit: int,
-                 timeout: float = 1.0, rate: float = 5.0) -> None:
+                 timeout: float = TIMEOUT, rate: float = RATE) -> None:
         """Args:
             bus: of its line.
             table: register map.
@@ -151,9 +158,16 @@ class ModbusMeter(ModbusDevice[MeterReading]):
             energy_imported=energy, serial_number=self._identity.get('serial_number', ''))
 
     def _identify(self) -> None:
-        number = self._number('serial_number')
-        if not math.isnan(number):
-            self._identity['serial_number'] = str(int(number))
+        value = self._table.values.get('serial_number')
+        if value is None:
+            return
+        if value.type == TEXT:
+            text = value.decode_text(self._registers(value, value.addresses[0]) or [])
+        else:
+            number = self._number('serial_number')
+            text = '' if math.isnan(number) else str(int(number))
+        if text:
+            self._identity['serial_number'] = text
 
     def _phases(self, name: str) -> Phases:
         value = self._table.values.get(name)
@@ -173,12 +187,21 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         return self._decoded(value, value.addresses[0])
 
     def _decoded(self, value: Value, address: int) -> float:
-        block = self._table.block_of(value, address)
+        registers = self._registers(value, address)
+        if registers is None:
+            return NAN
+        at = value.scale_register
+        factor = None if at is None else self._registers(value, at, 1)
+        return value.decode(registers, self._table.word_order, factor)
+
+    def _registers(self, value: Value, address: int, count: int = 0) -> list[int] | None:
+        """What was read there, None where nothing fresh was; ``count`` 0: as many as it takes."""
+        block = self._table.block_of(value, address, count)
         read = self._fresh(block) if block is not None else None
         if block is None or read is None:
-            return NAN
+            return None
         first = address - block.address
-        return value.decode(read.registers[first:first + value.registers], self._table.word_order)
+        return read.registers[first:first + (count or value.registers)]
 
     def _fresh(self, block: Block) -> _Read | None:
         """The block's last answer, unless it is too old to stand beside fresh ones."""
@@ -189,13 +212,27 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         return read
 
 
+def highest_rate(table: RegisterTable, settings: SerialSettings) -> float:
+    """Hz that the line allows at most: bytes of all requests and answers, and the silences.
+
+    A device that answers at once is taken for granted; 16 ms of a USB adapter are not counted.
+    """
+    def duration(block: Block) -> float:
+        characters = REQUEST_LENGTH + read_answer_length(block.count) + 2 * FRAME_SILENCE
+        return characters * settings.character_time + table.quiet
+
+    return 1.0 / sum(duration(block) / block.every for block in table.blocks if block.every)
+
+
 def options(table_name: str) -> tuple[Option, ...]:
     """The options of the meter with this table."""
+    table = load(table_name)
+    rate = min(RATE, 1.0 / table.refresh) if table.refresh else RATE
     return (
-        *modbus_serial_options(load(table_name).defaults),
+        *modbus_serial_options(table.defaults),
         Option('timeout', float, 'without an answer, until the reading is no longer published',
-               1.0, 's', 0.2, 60.0),
-        Option('rate', float, 'readings wanted; the line may give fewer', 5.0, 'Hz', 0.05, 20.0),
+               max(TIMEOUT, 2.5 / rate), 's', 0.2, 60.0),
+        Option('rate', float, 'readings wanted; the line may give fewer', rate, 'Hz', 0.05, 20.0),
     )
 
 

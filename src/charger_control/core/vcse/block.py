@@ -1,126 +1,24 @@
-"""VCSE, the team seen as one charging station: what it may draw together, and why.
-
-Per phase the least of: the fuse, the supply's fuse less the other loads, an external dimming, and
-what a parent team allocates. Every input has an expiry, and none that is lost means "unlimited".
-"""
+"""The budget of one team: the least of what bounds it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
 from charger_control.core.limits import Phases, usable_voltage
+from charger_control.core.vcse.config import VcseConfig
+from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
+
+if TYPE_CHECKING:  # the team's own modules import this package
+    from charger_control.core.team.types import TeamRequest
 
 PHASES = 3
 LARGEST_AMPERAGE = 10_000.0
-"""A per phase beyond which a reading of the grid meter is absurd."""
-
-
-@dataclass(frozen=True, slots=True)
-class TeamBudget:
-    """What a team may draw together; fields as in TeamBudget.msg, ``valid_for`` in s."""
-
-    team: str
-    amperage: Phases
-    valid_for: float
-    reason: str = ''
-
-
-@dataclass(frozen=True, slots=True)
-class Dimming:
-    """A heartbeat of whoever may limit the team's power (grid operator, energy manager).
-
-    Attributes:
-        power: W that the team may draw together, >= 0; NaN: no limit now.
-    """
-
-    power: float
-
-    def refusal(self) -> str:
-        """Why this cannot be taken, in words; '' for a good one."""
-        if math.isinf(self.power) or self.power < 0.0:
-            return f'power {self.power} (allowed: 0 or more W, or NaN for no limit now)'
-        return ''
-
-
-@dataclass(frozen=True, slots=True)
-class VcseConfig:
-    """The supply of a team. Amperages in A per phase, times in s.
-
-    Attributes:
-        team: whose budget this is.
-        fuse: what the team's supply carries on each phase.
-        margin: kept free on each phase where a grid meter is used.
-        grid_meter: whether there is one at the point of supply.
-        grid_fuse: what the point of supply carries on each phase, with a grid meter; None: fuse.
-        grid_meter_has_team: the meter counts the team too; else the other loads only.
-        other_loads_max: what the other loads may reach, counted while the meter is silent; None:
-            all of ``grid_fuse``, so that nothing is left.
-        other_loads_rise: how long the other loads must have risen before that counts; a phase
-            above its fuse counts at once.
-        other_loads_fall: how long they must have fallen before that counts.
-        grid_meter_silent: after that the budget does not rise.
-        grid_meter_lost: after that ``other_loads_max`` counts.
-        dimming: whether a power limit with a heartbeat is expected.
-        dimming_timeout: without a heartbeat for as long, the failsafe power counts.
-        dimming_failsafe_power: W; also until the first heartbeat.
-        parent: name of the team that this one is a member of; '' for none.
-        valid_for: how long a budget holds.
-    """
-
-    team: str
-    fuse: Phases
-    margin: float = 1.0
-    grid_meter: bool = False
-    grid_fuse: Phases | None = None
-    grid_meter_has_team: bool = True
-    other_loads_max: float | None = None
-    other_loads_rise: float = 2.0
-    other_loads_fall: float = 30.0
-    grid_meter_silent: float = 3.0
-    grid_meter_lost: float = 10.0
-    dimming: bool = False
-    dimming_timeout: float = 120.0
-    dimming_failsafe_power: float = 4200.0
-    parent: str = ''
-    valid_for: float = 10.0
-
-    def __post_init__(self) -> None:
-        if self.parent == self.team:
-            raise ValueError(f'parent {self.parent!r} of team {self.team!r}: a team cannot supply '
-                             'itself; name the team above it, or none')
-        fuses = (*self.fuse, *(self.grid_fuse or ()))
-        for name, values in (
-                ('fuse, grid_fuse', fuses), ('margin', (self.margin,)),
-                ('other_loads_max', () if self.other_loads_max is None else (
-                    self.other_loads_max,)),
-                ('other_loads_rise, other_loads_fall', (self.other_loads_rise,
-                                                        self.other_loads_fall)),
-                ('dimming_failsafe_power', (self.dimming_failsafe_power,))):
-            if not all(0.0 <= value < math.inf for value in values):
-                raise ValueError(f'{name} {list(values)} of team {self.team!r} '
-                                 '(allowed: numbers, 0 or more)')
-
-
-class ParentAllocation(NamedTuple):
-    """What the parent team's lease allows now (Member.in_force).
-
-    Attributes:
-        amperage: A per phase.
-        ends_in: s until the lease ends; 0 where ``amperage`` is the failsafe.
-        reason: for a person.
-        phases_in_use: bit mask of the team's supply phases (1 L1, 2 L2, 4 L3) that the parent
-            counts it on; nothing may be drawn on the others.
-    """
-
-    amperage: float
-    ends_in: float
-    reason: str
-    phases_in_use: int = 7
+"""A per phase: more is absurd for a reading of the grid meter, and stands for "not known" where
+the most must be counted."""
 
 
 class OtherLoads:
@@ -157,6 +55,8 @@ class Vcse:
         self._grid: Heard[MeterReading] | None = None
         self._dimming: Heard[Dimming] | None = None
         self._last: Phases = (0.0, 0.0, 0.0)
+        self._given = RecentMaximum(config.fall_time)
+        self._started: float | None = None
         self.own_limit = 0.0
         self.refused = 0
         self.last_refusal = ''
@@ -232,7 +132,28 @@ class Vcse:
             if reason not in reasons:
                 reasons.append(reason)
         self._last = (values[0], values[1], values[2])
+        self._given.update(now, max(self._last))
+        if self._started is None:
+            self._started = now
         return TeamBudget(config.team, self._last, valid_for, '; '.join(reasons))
+
+    def wish(self, now: float, total: TeamRequest) -> TeamRequest:
+        """What to ask of the parent team (Member.request).
+
+        Not more than could be used now. Whatever the team says, it may be drawing all that it was
+        given within ``fall_time``: a leader that has just taken over does not know better. As long
+        after its own start the VCSE does not know either.
+
+        Args:
+            now: s, of a step that was made.
+            total: what the team's leader asked last (Leader.total).
+        """
+        given = self._given.update(now, max(self._last))
+        if self._started is None or now - self._started < self._config.fall_time:
+            given = LARGEST_AMPERAGE
+        return replace(total, requested_amperage=min(total.requested_amperage, self.own_limit),
+                       drawable_amperage=max(total.drawable_amperage, given),
+                       fall_time=self._config.fall_time)
 
     def _beside_others(self, now: float) -> tuple[Phases, str]:
         """What the other loads leave of the point of supply."""
@@ -274,22 +195,3 @@ class Vcse:
     def _refuse(self, why: str) -> None:
         self.refused += 1
         self.last_refusal = why
-
-
-def check_no_cycle(parents: Mapping[str, str]) -> None:
-    """Refuses teams that supply each other in a circle.
-
-    Args:
-        parents: for each team the team that it is a member of; '' or absent for none.
-
-    Raises:
-        ValueError: names the circle.
-    """
-    for start in parents:
-        path = [start]
-        while above := parents.get(path[-1], ''):
-            if above in path:
-                circle = ' -> '.join([*path[path.index(above):], above])
-                raise ValueError(f'teams supply each other in a circle: {circle}; '
-                                 'one of them must have no parent')
-            path.append(above)

@@ -1,0 +1,85 @@
+"""``charger meter``: a meter by hand, for bring-up."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import click
+
+from charger_control.cli.device_options import device_config, device_options
+from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.drivers import registry
+
+IDENTITY_TIME = 1.5
+"""s for which a reading without a serial number waits for one: its first request may be lost."""
+
+
+@click.group()
+def meter() -> None:
+    """Read a meter without the rest of the charger."""
+
+
+@meter.command()
+@device_options(registry.METERS)
+@click.option('--wait', default=5.0, show_default=True, type=click.FloatRange(0.1, 600.0),
+              help='s to wait for a reading.')
+@click.option('--watch', is_flag=True, help='Go on with each new reading, until Ctrl-C.')
+@click.option('--json', 'as_json', is_flag=True, help='One JSON object per reading.')
+def read(wait: float, watch: bool, as_json: bool, **values: Any) -> None:
+    """Read a meter and print what it says.
+
+    The port is opened exclusively: a running charger keeps it, and is named.
+    Exit codes: 0 a reading came, 1 none came, 2 the options do not fit.
+    """
+    try:
+        device = registry.open_meter(device_config(values), registry.Buses())
+    except registry.OptionError as error:
+        click.echo(error, err=True)
+        sys.exit(EXIT_CONFIG)
+    device.start()
+    try:
+        shown, identified_by = 0.0, 0.0
+        end = time.monotonic() + wait
+        while time.monotonic() < end:
+            sample = device.latest()
+            if sample.value is not None and not identified_by:
+                identified_by = time.monotonic() + IDENTITY_TIME
+            if (sample.value is not None and not sample.error and sample.at > shown
+                    and (sample.value.serial_number or time.monotonic() > identified_by)):
+                shown, end = sample.at, time.monotonic() + wait
+                _show(sample.value, sample.identity.get('model', ''), as_json)
+                if not watch:
+                    return
+            time.sleep(0.02)
+        click.echo(device.latest().error or f'no reading within {wait:g} s', err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        return
+    finally:
+        device.close()
+
+
+def _show(reading: MeterReading, model: str, as_json: bool) -> None:
+    numbers = {'voltage': reading.voltage, 'amperage': reading.amperage,
+               'frequency': reading.frequency, 'activePower': reading.active_power,
+               'energyImported': reading.energy_imported, 'serialNumber': reading.serial_number}
+    if as_json:
+        click.echo(json.dumps({name: _plain(value) for name, value in numbers.items()}))
+        return
+    click.echo(f'{model}, serial number {reading.serial_number or "unknown"}')
+    for name, values, unit in (
+            ('voltage', reading.voltage, 'V'), ('amperage', reading.amperage, 'A'),
+            ('frequency', (reading.frequency,), 'Hz'), ('power', (reading.active_power,), 'W'),
+            ('energy', (reading.energy_imported,), 'kWh')):
+        click.echo(f'  {name:<10}' + ''.join(f'{value:>12.3f}' for value in values) + f' {unit}')
+
+
+def _plain(value: Any) -> Any:
+    """Without NaN, which JSON has not."""
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124

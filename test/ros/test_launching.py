@@ -1,0 +1,84 @@
+"""What the launch files do with processes: respawn, back-off, and who ends before whom."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from live_launch import NO_LAUNCH
+
+pytest.importorskip('launch.actions', reason=NO_LAUNCH)
+
+from launch import LaunchDescription, LaunchService
+from launch.actions import OpaqueFunction, Shutdown, TimerAction
+
+from charger_control.ros import launching
+from charger_control.ros.launching import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, 'BACK_OFF', (0.05, 0.2))
+
+
+def run(*kept: Kept, until: Callable[[], bool] = lambda: False, timeout: float = 15.0) -> int:
+    """Runs the launch until it ends by itself, or ``until`` holds."""
+    def look(_: Any) -> list[Any]:
+        nonlocal timeout
+        timeout -= 0.05
+        if until() or timeout <= 0.0:
+            return [Shutdown(reason='seen')]
+        return [TimerAction(period=0.05, actions=[OpaqueFunction(function=look)])]
+
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(LaunchDescription(
+        [entity for one in kept for entity in one.start()] + [OpaqueFunction(function=look)]))
+    code = service.run()
+    assert timeout > 0.0, 'it did not come about'
+    return code
+
+
+def script(text: str) -> list[str]:
+    return ['sh', '-c', text]
+
+
+def test_what_ends_is_started_again_later_each_time(tmp_path: Path) -> None:
+    log = tmp_path / 'starts'
+    kept = Kept('x', [sys.executable, '-c', 'import sys, time\n'
+                      f'print(time.monotonic(), file=open({str(log)!r}, "a"))\nsys.exit(1)'])
+    run(kept, until=lambda: log.exists() and len(log.read_text().split()) >= 4)
+    assert kept._back_off == 0.2, 'doubled up to the most'
+
+
+def test_a_bad_configuration_ends_the_launch(tmp_path: Path) -> None:
+    other = tmp_path / 'other'
+    run(Kept('x', script('sleep 0.2; exit 2')),
+        Kept('y', script(f'trap "touch {other}; exit 0" INT; while :; do sleep 0.05; done')))
+    assert other.exists(), 'the others end in order'
+
+
+def test_without_respawn_the_launch_ends_when_all_have_ended(tmp_path: Path) -> None:
+    log = tmp_path / 'starts'
+    kept = Kept('x', script(f'echo 1 >> {log}; exit 1'), respawn=False)
+    run(kept, until=lambda: log.exists() and not _alive(kept))
+    assert log.read_text().count('1') == 1
+
+
+def _alive(kept: Kept) -> bool:
+    return kept.action is not None and kept.action.return_code is None
+
+
+def test_simulated_hardware_outlives_who_talks_to_it(tmp_path: Path) -> None:
+    log = tmp_path / 'ends'
+    hardware = Kept('sim', script(f'trap "echo sim >> {log}; exit 0" TERM; '
+                                  f'touch {tmp_path}/a; while :; do sleep 0.05; done'))
+    pilot = Kept('pilot', script(f'trap "sleep 0.5; echo pilot >> {log}; exit 0" INT; '
+                                 f'touch {tmp_path}/b; while :; do sleep 0.05; done'),
+                 hardware=hardware)
+    run(hardware, pilot, until=lambda: (tmp_path / 'a').exists() and (tmp_path / 'b').exists())
+    assert log.read_text().split() == ['pilot', 'sim']
