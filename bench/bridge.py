@@ -27,6 +27,12 @@ from typing import Any
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
 
+import rclpy
+
+from charger_control.core.cppwm_controller.types import Charging
+from charger_control.ros import interfaces
+from charger_control.ros.node import BlockNode
+
 HERE = Path(__file__).parent
 TICK = os.sysconf('SC_CLK_TCK')
 STAMP = re.compile(rb'"energyImported":([0-9.]+),"lastActivePower":([0-9.]+)')
@@ -45,12 +51,6 @@ QUICK = [(50, 10), (500, 10), (500, 100)]
 
 def publish(hz: float) -> None:
     """The publisher process."""
-    import rclpy
-
-    from charger_control.core.cppwm_controller.types import Charging
-    from charger_control.ros import interfaces
-    from charger_control.ros.node import BlockNode
-
     rclpy.init(args=[])
     node = BlockNode('publisher', (), namespace='/charger')
     say = node.publisher(interfaces.CHARGING)
@@ -159,6 +159,15 @@ class Clients:
                 self.buffers[fd] = data[start:]
         return frames, latencies, numbers
 
+    def wait(self) -> None:
+        """Until every client has had a value: ROS nodes take a while to find each other."""
+        waiting, until = set(self.sockets), time.monotonic() + 30.0
+        while waiting and time.monotonic() < until:
+            _, _, numbers = self.read(0.2)
+            waiting -= {fd for fd, got in numbers.items() if got}
+        if waiting:
+            raise RuntimeError(f'{len(waiting)} clients got no value in 30 s')
+
     def close(self) -> None:
         for sock in [*self.sockets.values(), *self.stalled]:
             sock.close()
@@ -185,7 +194,8 @@ def websocket(name: str, count: int, hz: int, seconds: float, stalled: int = 0) 
                                               ready='ready'):
         clients = Clients(port, count, stalled)
         try:
-            clients.read(1.0 if not stalled else 3.0)   # settled, and the buffers of the stalled full
+            clients.wait()
+            clients.read(0.5 if not stalled else 3.0)   # the buffers of the stalled are full
             cpu, start = cpu_seconds(pid), time.monotonic()
             frames, latencies, numbers = clients.read(seconds)
             elapsed = time.monotonic() - start
@@ -208,8 +218,11 @@ def rest(name: str, connections: int, seconds: float) -> dict[str, float]:
     request = b'GET /api/v1/charging HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
     with server(name) as (_, port), process(sys.executable, __file__, '--publish', '10',
                                             ready='ready'):
-        time.sleep(1.0)
-        poll, sockets = select.epoll(), {}
+        while b'16.3' not in _get(port, request):
+            time.sleep(0.1)
+        poll = select.epoll()
+        sockets: dict[int, socket.socket] = {}
+        answers: dict[int, bytes] = {}
         sent: dict[int, float] = {}
 
         def ask(sock: socket.socket | None = None) -> None:
@@ -218,7 +231,7 @@ def rest(name: str, connections: int, seconds: float) -> dict[str, float]:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sockets[sock.fileno()] = sock
                 poll.register(sock, select.EPOLLIN)
-            sent[sock.fileno()] = time.monotonic()
+            sent[sock.fileno()], answers[sock.fileno()] = time.monotonic(), b''
             sock.sendall(request)
 
         for _ in range(connections):
@@ -230,22 +243,36 @@ def rest(name: str, connections: int, seconds: float) -> dict[str, float]:
             for fd, _ in poll.poll(0.5):
                 sock = sockets[fd]
                 data = sock.recv(65536)
-                if data and b'}' not in data:
+                answers[fd] += data
+                if data and b'}' not in answers[fd]:
                     continue   # the head came first
                 if data:
                     times.append((time.monotonic() - sent[fd]) * 1e3)
-                    refused += b' 200 ' not in data[:20] and data.startswith(b'HTTP')
-                if data and b'onnection: close' not in data:
-                    ask(sock)
-                elif not data:
+                    refused += b' 200 ' not in answers[fd][:20]
+                if not data or b'onnection: close' in answers[fd]:
                     poll.unregister(fd)
                     del sockets[fd]
                     sock.close()
                     ask()
+                else:
+                    ask(sock)
         for sock in sockets.values():
             sock.close()
         return {'rps': len(times) / (now - start), 'p50_ms': percentile(times, 50),
                 'p99_ms': percentile(times, 99), 'refused': refused}
+
+
+def _get(port: int, request: bytes) -> bytes:
+    with socket.create_connection(('127.0.0.1', port)) as sock:
+        sock.settimeout(0.3)   # our server keeps the connection
+        sock.sendall(request)
+        data = b''
+        try:
+            while part := sock.recv(65536):
+                data += part
+        except TimeoutError:
+            pass
+        return data
 
 
 def line(name: str, case: str, values: dict[str, float]) -> None:

@@ -24,7 +24,8 @@ Measures, for each rule
   overshoot_excess_p99_a      of the most above commanded (after a fall: from when the draw has
                               come down to it, at the latest T + 6 s), less the same of the open
                               loop; all steps
-  above_excess_p99_s          of the longest time more than 0.5 A above commanded, less T + 6 s; all steps
+  above_excess_p99_s          of the longest time more than 0.5 A above commanded, less T + 6 s;
+                              all steps
   above_commanded_mean_s      s a step more than 0.5 A above commanded, falls included; all steps
   above_hw_limit_s            s in all for which more than min(HW limit, cable) was signaled
   signal_changes_per_min_p95  of the changes of the signal in the last 30 s, per vehicle and meter

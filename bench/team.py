@@ -159,7 +159,7 @@ def main() -> None:
     for count in SIZES:
         members, budget = a_team(count)
         figures[f'ours.ms_n{count}'] = milliseconds(lambda m=members, b=budget: allocate(
-            1000.0, m, b), 15)
+            1000.0, m, b), 60 if count <= 1000 else 10)
         target = BUDGETS_MS.get(count)
         print(f'{count:>8} members {figures[f"ours.ms_n{count}"]:>8.3f}   '
               f'{"" if target is None else f"{target:g}"}')
@@ -168,11 +168,11 @@ def main() -> None:
     for count in (54, 500):
         members, budget = a_team(count)
         peers: dict[str, tuple[Callable[[], Mapping[str, float]], int]] = {
-            'ours': (lambda m=members, b=budget: ours(m, b), 15),
-            'everest_rule': (lambda m=members, b=budget: slice_rule(m, b), 5)}
+            'ours': (lambda m=members, b=budget: ours(m, b), 1),
+            'everest_rule': (lambda m=members, b=budget: slice_rule(m, b), 10)}
         if has_acn:
             for name, in_turns in (('acn_sorted', False), ('acn_round_robin', True)):
-                peers[name] = (acn.scheduler(members, budget, in_turns), 2)
+                peers[name] = (acn.scheduler(members, budget, in_turns), 3)
         print(f'\n{count} members            ms   times ours   Jain index   budget used')
         for name, (run, repeats) in peers.items():
             ms = milliseconds(run, repeats) if name != 'ours' else figures[f'ours.ms_n{count}']

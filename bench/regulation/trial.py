@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from regulation.rules import RULES
-
 from charger_control.core.cppwm_controller import ControllerConfig
 from charger_control.sim.links import LinkParameters
 from charger_control.sim.loop import TICK, Loop, LoopParameters, Station
@@ -19,7 +17,8 @@ from charger_control.sim.quality import (
     quantum_of,
     settling_times,
 )
-from charger_control.sim.sdm630 import MeterParameters
+from charger_control.sim.register_device import MeterParameters
+from regulation.rules import RULES
 
 OURS = 'ours'
 WINDOW = 30.0

@@ -147,6 +147,7 @@ def test_an_address_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- every path with every credential -------------------------------------------------------------
 PATHS = [('GET', '/api/v1/charging'), ('GET', '/api/v1/configuration'),
          ('GET', '/api/v1/transaction'), ('GET', '/api/v1/limits'), ('GET', '/api/v1/health'),
+         ('GET', '/api/v1/history'), ('GET', '/api/v1/access'), ('GET', '/metrics'),
          ('GET', '/api/openapi.yaml'), ('GET', '/'), ('GET', '/static/page.js'),
          ('GET', '/nothing'), ('HEAD', '/api/v1/charging'), ('OPTIONS', '/api/v1/limits'),
          ('PUT', '/api/v1/limits'), ('POST', '/api/v1/limits'), ('DELETE', '/nothing')]

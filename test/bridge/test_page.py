@@ -66,7 +66,7 @@ class Charger:
                 available_amperage=self.limit + 0.5, signaled_amperage=self.limit,
                 frequency=50.0, energy_imported=0.308, last_active_power=drawn * 690))
             put(LIMITS, self.limits)
-            put(DECISION, Decision(limit_source='API', reason='the lowest of all limits'))
+            put(DECISION, Decision(limit_source='api', reason='the lowest of all limits'))
 
     def end(self) -> None:
         self._ended.set()
@@ -187,14 +187,17 @@ def test_the_history_survives_a_reload(page: Page, charger: Charger) -> None:
 def test_without_the_right_to_write(browser: Browser, serve: Callable[..., Any],
                                     monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, f'ann read {hash_secret("secret")}')
-    served = serve()
-    served.hear_all()
-    with browser.new_context(http_credentials={'username': 'ann', 'password': 'secret'}) as context:
-        page = context.new_page()
-        page.goto(served.url)
-        expect(page.locator('#answer')).to_contain_text('right to write')
-        expect(page.get_by_role('button', name='Set limit')).to_be_disabled()
-        expect(page.locator('#signaledAmperage')).to_have_text('18.0')
+    charger = Charger(serve())   # after the environment is set
+    try:
+        with browser.new_context(http_credentials={'username': 'ann', 'password': 'secret'}
+                                 ) as context:
+            page = context.new_page()
+            page.goto(charger.served.url)
+            expect(page.locator('#answer')).to_contain_text('right to write')
+            expect(page.get_by_role('button', name='Set limit')).to_be_disabled()
+            expect(page.locator('#signaledAmperage')).to_have_text('16.0')
+    finally:
+        charger.end()
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])

@@ -17,6 +17,7 @@ from charger_control.core.iso61851.current_pilot import (
     CurrentPilotControl,
     PilotResult,
 )
+from charger_control.core.iso61851.faults import FaultConfig, Faults
 from charger_control.core.limits import NAN, AmperageLimit
 
 HW = AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0, reason='fuse 32 A')
@@ -158,3 +159,33 @@ class PilotDesk:
     def fault(self):
         """The fault in force."""
         return self.result.pilot.fault
+
+
+class FaultsDesk:
+    """Faults at 8 Hz over a board and a meter that say what they were last set to."""
+
+    TICK = 0.125
+
+    def __init__(self, letter='C', signaled=16.0, closed=True, drawn=0.0, latched='', **config):
+        self.it = Faults(FaultConfig(**config), latched)
+        self.now, self.cause, self.meter_lag, self.board_lag = 1000.0, '', 0.0, 0.0
+        self.letter, self.signaled, self.closed, self.drawn = letter, signaled, closed, drawn
+        self.fault = ''
+
+    def tick(self, **changes):
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.now += self.TICK
+        amperage = None if self.drawn is None else Heard(
+            (self.drawn, 0.0, NAN), self.now - self.meter_lag)
+        self.fault = self.it.step(
+            self.now, self.now - self.board_lag, letter=self.letter, signaled=self.signaled,
+            contactor_closed=self.closed, cause=self.cause, amperage=amperage)
+        return self.fault
+
+    def run(self, seconds, **changes):
+        for name, value in changes.items():
+            setattr(self, name, value)
+        for _ in range(round(seconds / self.TICK)):
+            self.tick()
+        return self.fault

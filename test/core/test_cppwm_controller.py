@@ -190,6 +190,14 @@ def test_nothing_is_available_above_hw_limit_and_cable(desk, cable):
     assert desk.result.available.enable is False
 
 
+@pytest.mark.parametrize('absurd', [81.0, 1e6, 1e308])
+def test_nothing_above_80_a_is_available_whatever_the_limits_say(desk, absurd):
+    desk.limits = dict.fromkeys(desk.limits, AmperageLimit(absurd))
+    desk.gain = 0.95
+    desk.run(20.0)
+    assert desk.result.available.available_amperage == 80.0
+
+
 @pytest.mark.parametrize('step', [0.0, NAN, INF, -1.0])
 def test_a_board_with_an_odd_step_does_not_stop_the_tick(desk, step):
     desk.board, desk.gain = {'step': step}, 0.8

@@ -113,22 +113,28 @@ def happen(world, event):
 RANDOM = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(RANDOM, max_examples=1500)
-@given(options, st.booleans(), histories)
-def test_while_charging_whatever_happens(option, trimmed, history):
-    world = charging(trimmed=trimmed, **option)
+def live(world, history):
     for event, interval in history:
         happen(world, event)
         world.tick(interval)
+
+
+@settings(RANDOM, max_examples=1200)
+@given(options, histories)
+def test_while_charging_whatever_happens(option, history):
+    live(charging(**option), history)
+
+
+@settings(RANDOM, max_examples=300)
+@given(options, histories)
+def test_while_charging_with_a_trim_whatever_happens(option, history):
+    live(charging(trimmed=True, **option), history)
 
 
 @settings(RANDOM, max_examples=500)
 @given(options, histories)
 def test_from_a_start_whatever_happens(option, history):
-    world = World(**option)
-    for event, interval in history:
-        happen(world, event)
-        world.tick(interval)
+    live(World(**option), history)
 
 
 def test_the_world_charges_and_its_oracle_would_notice():

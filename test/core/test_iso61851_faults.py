@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from charge_point import FaultsDesk as Desk
 
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.faults import (
@@ -13,152 +14,16 @@ from charger_control.core.iso61851.faults import (
     OVER_CURRENT,
     VENTILATION,
     WELDED,
-    FaultConfig,
-    Faults,
     Since,
 )
 
-TICK = 0.125
 NAN = math.nan
-
-
-class Desk:
-    """Faults at 8 Hz over a board and a meter that say what they were last set to."""
-
-    def __init__(self, letter='C', signaled=16.0, closed=True, drawn=0.0, latched='', **config):
-        self.it = Faults(FaultConfig(**config), latched)
-        self.now, self.cause, self.meter_lag, self.board_lag = 1000.0, '', 0.0, 0.0
-        self.letter, self.signaled, self.closed, self.drawn = letter, signaled, closed, drawn
-        self.fault = ''
-
-    def tick(self, **changes):
-        for name, value in changes.items():
-            setattr(self, name, value)
-        self.now += TICK
-        amperage = None if self.drawn is None else Heard(
-            (self.drawn, 0.0, NAN), self.now - self.meter_lag)
-        self.fault = self.it.step(
-            self.now, self.now - self.board_lag, letter=self.letter, signaled=self.signaled,
-            contactor_closed=self.closed, cause=self.cause, amperage=amperage)
-        return self.fault
-
-    def run(self, seconds, **changes):
-        for name, value in changes.items():
-            setattr(self, name, value)
-        for _ in range(round(seconds / TICK)):
-            self.tick()
-        return self.fault
 
 
 def test_since():
     since = Since()
     assert [since(0.0, False), since(1.0, True), since(3.0, True)] == [-1.0, 0.0, 2.0]
     assert [since(4.0, False), since(5.0, True)] == [-1.0, 0.0]
-
-
-# -- contactor welded ------------------------------------------------------------------------------
-
-@pytest.mark.parametrize('letter', ['A', 'B'])
-def test_feedback_closed_1_s_after_opening_is_latched(letter):
-    desk = Desk()
-    desk.run(10.0)
-    desk.tick(letter=letter, signaled=0.0)
-    assert desk.run(1.0) == ''
-    assert desk.tick() == desk.it.latched == WELDED
-    desk.closed = False
-    assert desk.run(3600.0) == WELDED, 'never by itself'
-    assert desk.run(1.0, letter='A') == WELDED, 'and not by unplugging'
-
-
-def test_current_after_opening_is_latched_when_the_meter_cannot_mean_the_past():
-    desk = Desk(closed=None, drawn=16.0)
-    desk.run(10.0)
-    desk.tick(letter='B')
-    assert desk.run(2.0) == ''
-    assert desk.tick() == WELDED
-
-
-@pytest.mark.parametrize('drawn', [1.0, 0.99, 0.0, NAN, None])
-def test_up_to_1_a_is_no_welded_contactor(drawn):
-    assert Desk('B', 0.0, closed=False, drawn=drawn).run(60.0) == ''
-
-
-def test_a_meter_that_lags_is_no_welded_contactor():
-    desk = Desk(drawn=16.0)
-    desk.run(10.0)
-    desk.tick(letter='B', signaled=0.0, closed=False)
-    for i in range(24):  # its last sample ages up to 3 s, from 1.9 s after the opening
-        desk.tick(meter_lag=max(0.0, (i + 2) * TICK - 1.9))
-    desk.tick(drawn=None)
-    assert desk.run(10.0) == ''
-
-
-def test_a_sample_newer_than_the_boards_word_is_no_welded_contactor():
-    desk = Desk('B', 16.0, closed=False)
-    desk.run(10.0)
-    for i in range(12):  # the vehicle closes S2 and draws; the board is heard 1.5 s later
-        assert desk.tick(drawn=16.0, board_lag=(i + 1) * TICK) == ''
-    assert desk.run(10.0, letter='C', closed=True, board_lag=0.0) == ''
-
-
-def test_but_a_board_that_then_still_says_b_is():
-    desk = Desk('B', 16.0, closed=False)
-    desk.run(10.0)
-    for i in range(12):
-        desk.tick(drawn=16.0, board_lag=(i + 1) * TICK)
-    assert desk.tick(board_lag=0.0) == WELDED
-
-
-def test_one_answer_of_the_board_that_grows_old_is_no_welded_contactor():
-    desk = Desk()
-    desk.run(10.0)
-    desk.tick(letter='B', signaled=0.0)  # read in the 100 ms in which the contactor opens
-    for i in range(16):
-        assert desk.tick(board_lag=(i + 1) * TICK) == ''
-    assert desk.run(10.0, board_lag=0.0, closed=False) == ''
-
-
-def test_a_link_that_was_lost_in_between_starts_the_second_anew():
-    desk = Desk('B', 0.0, closed=False)
-    desk.run(10.0)
-    desk.it.board_lost()
-    desk.now += 60.0
-    assert desk.tick(closed=True) == '', 'it may have charged meanwhile and be opening now'
-    assert desk.tick(closed=False) == ''
-
-
-@pytest.mark.parametrize('letter', ['E', 'F', 'R'])
-def test_the_board_has_3_s_to_open_after_a_fault_of_the_pilot(letter):
-    desk = Desk()
-    desk.run(10.0)
-    desk.tick(letter=letter)
-    assert desk.run(3.0) != WELDED
-    desk.tick(closed=False)
-    assert desk.run(60.0, letter='B', signaled=0.0) != WELDED
-    desk = Desk()
-    desk.tick(letter=letter)
-    assert desk.run(4.25) == WELDED
-
-
-def test_an_unknown_state_says_nothing_about_the_contactor():
-    assert Desk('S').run(60.0) == ''
-
-
-def test_the_latch_survives_a_restart_and_goes_by_reset():
-    desk = Desk('A', 0.0, closed=False, latched=WELDED)
-    assert desk.run(100.0) == WELDED
-    assert desk.it.recent == WELDED
-    assert desk.it.reset()
-    assert desk.tick() == ''
-    assert not desk.it.reset()
-
-
-def test_a_reset_while_it_is_still_welded_comes_back_after_a_second():
-    desk = Desk('B', 0.0, closed=True)
-    assert desk.run(2.0) == WELDED
-    desk.it.reset()
-    assert desk.run(1.0) == ''
-    assert desk.run(0.25) == WELDED
 
 
 # -- EV does not stop ------------------------------------------------------------------------------

@@ -335,6 +335,21 @@ class TestLeader:
         leader.hear_list(wire.now, replace(wire.lists[-1], sequence=9999))
         assert leader.diagnosis.namesakes == 1
         assert leader.role is Role.FOLLOWING
+        again = Leader(wire.config, 'cp0', wire.now, last_term=1)
+        again.hear_list(wire.now, wire.lists[-1])
+        assert again.diagnosis.namesakes == 0, 'its own, of before its restart'
+
+    def test_requests_are_taken_in_their_order_until_a_member_was_silent_for_long(self) -> None:
+        leader = Wire().leaders['cp0']
+        account = leader.accounts['cp1']
+
+        def heard(now: float, sequence: int) -> bool:
+            leader.hear_request(now, TeamRequest('depot', 'cp1', sequence))
+            return account.request_sequence == sequence
+        assert heard(1000.0, 50)
+        assert not heard(1001.0, 49)
+        assert not heard(1017.9, 1)
+        assert heard(1018.0, 1)
 
     @pytest.mark.parametrize(('request_', 'words'), [
         (TeamRequest('depot', 'cp9', 1), "'cp9' refused: no member (members: cp0, cp1, cp2)"),

@@ -9,6 +9,7 @@ import pytest
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.limits import Phases
+from charger_control.core.team import TeamRequest
 from charger_control.core.vcse import (
     Dimming,
     ParentAllocation,
@@ -173,6 +174,22 @@ class TestParent:
         block.hear_dimming(Heard(Dimming(6900.0), 0.0))
         block.step(0.0, ParentAllocation(3.0, 4.0, ''))
         assert block.own_limit == pytest.approx(10.0)
+
+    def test_the_parent_is_told_what_was_given_within_18_s_whatever_the_team_says(self) -> None:
+        block = vcse(parent='site')
+
+        def wish(now: float, lent: float) -> TeamRequest:
+            block.step(now, ParentAllocation(lent, 9.0, ''))
+            return block.wish(now, TeamRequest(requested_amperage=99.0, drawable_amperage=1.0))
+        assert wish(0.0, 0.0).drawable_amperage == 10_000.0, 'not known soon after its start'
+        assert wish(17.0, 30.0).drawable_amperage == 10_000.0
+        assert wish(20.0, 12.0).drawable_amperage == 30.0
+        assert wish(35.0, 12.0).drawable_amperage == 30.0
+        asked = wish(35.5, 12.0)
+        assert (asked.drawable_amperage, asked.requested_amperage, asked.fall_time) == (
+            12.0, 63.0, 18.0)
+        over = block.wish(35.5, TeamRequest(drawable_amperage=40.0))
+        assert over.drawable_amperage == 40.0
 
     def test_a_team_is_not_its_own_parent(self) -> None:
         with pytest.raises(ValueError, match=r"'depot'.*cannot supply itself"):

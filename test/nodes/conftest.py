@@ -40,16 +40,20 @@ class Graph:
 
     def stop(self, node: BlockNode) -> None:
         """Ends a node in order."""
-        self.executor.remove_node(node)
-        self.nodes.remove(node)
+        self._remove(node)
         node.close()
         node.destroy_node()
 
     def kill(self, node: BlockNode) -> None:
         """Takes a node away without its good-bye; only its store's thread stays, idle."""
+        self._remove(node)
+        node.destroy_node()
+
+    def _remove(self, node: BlockNode) -> None:
         self.executor.remove_node(node)
         self.nodes.remove(node)
-        node.destroy_node()
+        # only now it lets go of the node: else publishers would live on, and latched topics speak
+        self.executor.spin_once(timeout_sec=0.0)
 
     def hear(self, topic: Topic) -> list[Any]:
         """A list that grows by every value that comes on ``topic``."""
@@ -101,6 +105,7 @@ class Graph:
         """Ends all."""
         for node in list(self.nodes):
             self.stop(node)
+        self.executor.shutdown()
         self.probe.destroy_node()
         self.context.try_shutdown()
 

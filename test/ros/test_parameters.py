@@ -59,7 +59,8 @@ def test_wildcards_mean_what_they_mean_to_rcl(pattern: str, name: str, meant: bo
 
 def test_later_files_win_and_groups_are_flat(tmp_path: Path) -> None:
     first, second = tmp_path / 'a.yaml', tmp_path / 'b.yaml'
-    first.write_text('/**:\n  iso61851:\n    ros__parameters:\n      device: {driver: x, port: y}\n')
+    first.write_text('/**:\n  iso61851:\n    ros__parameters:\n'
+                     '      device: {driver: x, port: y}\n')
     second.write_text('/**/iso61851:\n  ros__parameters:\n    device.port: z\n')
     assert values_of([first, second], 'iso61851', 'cp01') == {
         'device.driver': 'x', 'device.port': 'z'}

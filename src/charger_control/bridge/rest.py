@@ -9,7 +9,6 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from charger_control.bridge import documents
-from charger_control.bridge.errors import RequestError
 from charger_control.bridge.fanout import Fanout
 from charger_control.bridge.gate import IDENTITY
 from charger_control.bridge.limits_input import parse_body

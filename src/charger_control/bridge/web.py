@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent import ssl   # the standard module's sockets would hold the web thread up
+from gevent import ssl  # the standard module's sockets would hold the web thread up
 
 from charger_control.bridge import documents, profiles, views
 from charger_control.bridge.app import HEADERS, create_app
@@ -41,7 +42,8 @@ class WebConfig:
         credentials_file: '' takes the environment's.
         max_clients: WebSocket clients at once.
         max_rate: charging frames per s to each, at the most.
-        certificate_file, key_file: PEM; '' serves plain HTTP, or finds the key in the certificate's.
+        certificate_file, key_file: PEM; '' serves plain HTTP, or looks for the key in the
+            certificate's.
         log_file: JSON lines of requests and writes; '' for none.
         allowed_hosts, allowed_origins: further Host and Origin headers that are let in.
     """
@@ -205,13 +207,11 @@ def _tls(config: WebConfig) -> ssl.SSLContext | None:
     files = [name for name in (config.certificate_file, config.key_file) if name]
     try:
         for name in files:
-            with open(name, 'rb'):
-                pass
+            Path(name).read_bytes()   # the other error does not tell which file
         # without a password callback an encrypted key would ask on the terminal
         context.load_cert_chain(*files, password=lambda: '')
     except OSError as error:   # SSLError is one
-        what = error.filename or ' and '.join(files)
-        reason = error.strerror or str(error)
+        what, reason = error.filename or ' and '.join(files), error.strerror or str(error)
         raise WebConfigError(f'bridge: cannot serve TLS with {what} ({reason}): '
                              'bridge.certificate_file is PEM with the certificate and its chain, '
                              'bridge.key_file PEM with its key, not encrypted') from error

@@ -16,6 +16,7 @@ COMMANDS = {
     'config': 'check configuration files',
     'reset-fault': 'clear a latched fault, after a look at the hardware',
     'session': 'charging sessions on record',
+    'profiles': 'OCPP charging profiles: what they allow in the coming 24 h; list, set, clear',
     'team': 'load sharing: what-if for a team',
     'guard': 'run one process of the graph and keep the pilot safe when it dies',
 }

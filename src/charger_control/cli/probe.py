@@ -8,10 +8,12 @@ from collections.abc import Iterable
 import click
 
 from charger_control.drivers import registry
+from charger_control.drivers.meters.modbus import highest_rate
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import DeviceError
 from charger_control.drivers.probe import LINES, UNITS, Found
 from charger_control.drivers.probe import probe as search
+from charger_control.drivers.register_table import load
 
 _NODES = {'meter': 'fiscal_meter', 'pilot': 'iso61851'}
 
@@ -82,6 +84,9 @@ def _report(port: str, found: list[Found]) -> Iterable[str]:
         (kind, name), *others = unit.drivers
         number = f', serial number {unit.serial_number}' if unit.serial_number else ''
         yield f'# {where}: {name}{number}'
+        if kind == 'meter':
+            rate = highest_rate(load(name), unit.settings)
+            yield f'# the line allows {rate:.1f} readings/s at most if nothing else is on it'
         if others:
             yield f'# it may also be {", ".join(other for _, other in others)}: same registers'
         yield from (

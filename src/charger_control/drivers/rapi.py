@@ -73,6 +73,8 @@ class RapiLine:
         self.settings = settings
         self.events: deque[Message] = deque(maxlen=_EVENTS_KEPT)
         """What the board said by itself, oldest first; the owner takes it out."""
+        self.echoes = False
+        """Whether the board repeats sequence numbers: then an answer without one is not taken."""
         self._port: serial.Serial | None = None
         self._buffer = b''
         self._sequence = 0
@@ -82,6 +84,7 @@ class RapiLine:
         """Opens the port exclusively. Raises DeviceError."""
         self._port = open_port(self.name, self.settings)
         self._buffer = b''
+        self.echoes = False
         self.events.clear()
 
     def close(self) -> None:
@@ -130,7 +133,9 @@ class RapiLine:
                 self.events.append(message)
             elif message.word not in ('OK', 'NK'):
                 bad = 'wrong_answers'
-            elif message.sequence in (-1, self._sequence):
+            elif message.sequence == self._sequence or (
+                    message.sequence < 0 and not self.echoes):
+                self.echoes = message.sequence >= 0
                 self._counters['answers'] += 1
                 return message
             else:

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.meters import modbus as modbus_meter
 from charger_control.drivers.options import Option, OptionError, checked
-from charger_control.drivers.pilots import evse_din_factory, linux_factory
+from charger_control.drivers.pilots import evse_din_factory, linux_factory, openevse_factory
 from charger_control.drivers.ports import Meter, Pilot
 
 __all__ = ['METERS', 'PILOTS', 'Buses', 'Option', 'OptionError', 'check_meter', 'check_pilot',
@@ -69,6 +69,8 @@ METERS: Mapping[str, Driver[Meter]] = {
 PILOTS: Mapping[str, PilotDriver] = {
     'evse_din': PilotDriver('EVracing EVSE-DIN or EVSE-WB, Modbus RTU', evse_din_factory.options,
                             evse_din_factory.open_pilot, evse_din_factory.withdraw),
+    'openevse': PilotDriver('OpenEVSE, RAPI', openevse_factory.options,
+                            openevse_factory.open_pilot, openevse_factory.withdraw),
     'linux_pilot': PilotDriver("a single-board computer's own PWM, ADC and GPIO",
                                linux_factory.options, linux_factory.open_pilot,
                                linux_factory.withdraw),

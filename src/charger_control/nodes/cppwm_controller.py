@@ -36,7 +36,7 @@ REPEAT = 1.0
 """s after which an unchanged decision is repeated."""
 
 PARAMS = (
-    Param('rate', 10.0, 'ticks of control', 'Hz', low=1.0, high=50.0),
+    Param('rate', 10.0, 'ticks of control', 'Hz', low=3.0, high=50.0),
     Param('sources', ['hw', 'smart_charging', 'api'], 'limit sources; nothing is offered before '
           'each has spoken', choices=tuple(LIMIT_SOURCES)),
     Param('closed_loop', True, 'the meter has phase currents to regulate on; false: open loop, '

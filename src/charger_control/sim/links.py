@@ -7,6 +7,7 @@ asked five times a second, and a write takes its turn (docs/architecture.md, Two
 from __future__ import annotations
 
 import math
+import random
 from collections import deque
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from charger_control.sim.device_tables import device_table
 from charger_control.sim.eeprom import Eeprom
 from charger_control.sim.evse_din import FACTORY, BoardParameters, EvseDin
 from charger_control.sim.plant import Plant
-from charger_control.sim.sdm630 import MeterParameters, Sdm630
+from charger_control.sim.register_device import MeterParameters
 
 _SET_CURRENT, _COMMAND, _POWER_ON, _CONFIGURATION = 1000, 1004, 2000, 2005
 _FINE_BIT = 1 << 7
@@ -131,21 +132,22 @@ class BoardLink:
 
 
 class MeterLink:
-    """An SDM630 meter on a plant, as its driver would present it.
+    """A meter of phase currents on a plant, as its driver would present it.
 
     Attributes:
-        meter: the meter itself.
+        parameters: the meter's behaviour; replace them to change it.
         down_until: s until which nothing is heard of it.
     """
 
     def __init__(self, plant: Plant, parameters: MeterParameters, lag: float, now: float,
                  seed: int) -> None:
         """``lag``: s by which a sample comes late."""
-        self.meter = Sdm630(plant, device_table('sdm630'), now=now, seed=seed,
-                            parameters=parameters)
+        self.parameters = parameters
         self.down_until = -math.inf
+        self._plant = plant
         self._lag = lag
-        self._taken = self.meter.sampled_at
+        self._random = random.Random(seed)
+        self._due = now
         self._late: deque[tuple[float, MeterReading]] = deque()
         self._latest: Heard[MeterReading] | None = None
 
@@ -155,21 +157,19 @@ class MeterLink:
 
     def step(self, now: float) -> None:
         """Takes a sample when it is time, and hands over those that are late enough."""
-        self.meter.step(now)
-        if self.meter.sampled_at != self._taken:
-            self._taken = self.meter.sampled_at
-            self._late.append((now + self._lag, _reading(self.meter)))
+        if now >= self._due - _DUE:
+            refresh = self.parameters.refresh
+            self._due += refresh * (1 + int((now - self._due + _DUE) / refresh))
+            self._late.append((now + self._lag, self._sample()))
         while self._late and now >= self._late[0][0] - _DUE:
             _, reading = self._late.popleft()
             if now >= self.down_until:
                 self._latest = Heard(reading, now)
 
-
-def _reading(meter: Sdm630) -> MeterReading:
-    sample = meter.sample
-    one, two, three = sample['voltage']
-    first, second, third = sample['amperage']
-    return MeterReading(
-        (one, two, three), (first, second, third), sample['frequency'][0],
-        sample['active_power'][0], sample['energy_imported'][0],
-        str(meter.parameters.serial_number))
+    def _sample(self) -> MeterReading:
+        plant, parameters = self._plant, self.parameters
+        noise, gauss = parameters.amperage_noise, self._random.gauss
+        one, two, three = (max(0.0, a + gauss(0.0, noise)) if a else 0.0 for a in plant.amperage)
+        register = math.floor(plant.energy_imported / parameters.resolution + 1e-6)
+        return MeterReading(plant.voltage, (one, two, three), plant.frequency, plant.power,
+                            register * parameters.resolution, str(parameters.serial_number))

@@ -20,7 +20,7 @@ from charger_control.sim.ev import Ev
 from charger_control.sim.ev_parameters import EvParameters, Phases
 from charger_control.sim.links import BoardLink, LinkParameters, MeterLink
 from charger_control.sim.plant import MainsParameters, Plant, PlantParameters
-from charger_control.sim.sdm630 import MeterParameters
+from charger_control.sim.register_device import MeterParameters
 
 TICK = 0.05
 """s, one step."""

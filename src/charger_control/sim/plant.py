@@ -194,7 +194,7 @@ class Plant:
 
     def _move_mains(self, dt: float) -> None:
         mains = self.mains
-        if dt > 0.0:
+        if dt > 0.0 and (mains.voltage_noise > 0.0 or mains.frequency_noise > 0.0):
             keep = math.exp(-dt / _WANDER_TIME)
             push = math.sqrt(1.0 - keep * keep)
             gauss = self._random.gauss

@@ -13,9 +13,9 @@ const VEHICLES = {
   A: 'No vehicle', B: 'A vehicle is plugged in', C: 'The vehicle takes current', D: 'The vehicle takes current and wants ventilation',
   E: 'Short circuit on the control pilot', F: 'The control pilot does not answer', S: 'Starting', R: 'Diode check failed',
 };
-const OWNERS = {
-  API: 'A limit set here or by another program', 'OCPP Profile': 'A charging profile', Transaction: 'The transaction',
-  MQTT: 'MQTT', ProximityPilot: 'The cable', Team: 'The team of chargers', Unmanaged: 'The installation',
+const OWNERS = {   // blocks of the controller that limit
+  api: 'A limit set here or by another program', smart_charging: 'A charging profile', transaction: 'The transaction',
+  mqtt: 'MQTT', hw: 'The installation', team: 'The team of chargers',
 };
 const byId = (id) => document.getElementById(id);
 const plot = new Plot(byId('plot'));
@@ -81,7 +81,7 @@ async function look() {   // why, and who is silent: not in the frames
   let health = null;
   try { health = await (await fetch('api/v1/health')).json(); } catch { /* the connection's state says so */ }
   const decision = health?.decision;
-  text('owner', decision ? `${OWNERS[decision.limitSource] ?? decision.limitSource} decides:` : '');
+  text('owner', decision ? `${OWNERS[decision.limitSource] ?? (decision.limitSource || 'Nobody')} decides:` : '');
   text('reason', decision?.reason ?? '');
   look.silent = health?.silentNodes ?? [];
 }

@@ -72,11 +72,11 @@ export class Plot {
       c.stroke();
       c.fillText(v ? String(v) : '0 A', MARGIN.left - 5, y(v) + 4);
     }
-    c.textAlign = 'center';
     for (let i = 0; i <= 5; i++) {
+      if (width < 480 && i && i % 2 === 0) continue;   // no room for them all
       const before = (this.span * i) / 5;
-      c.textAlign = i ? 'center' : 'right';
-      c.fillText(i ? `−${before / 60} min` : 'now', Math.max(x(now - before), 44), height - 6);
+      c.textAlign = { 0: 'right', 5: 'left' }[i] ?? 'center';
+      c.fillText(i ? `−${before / 60} min` : 'now', x(now - before), height - 6);
     }
     c.lineJoin = 'round';
     SERIES.forEach(([, , color, dash], series) => {

@@ -96,6 +96,7 @@ class Controller:
         self._drawable = Drawable(config.fall_time)
         self._meter: Heard[MeterReading] | None = None
         self._pilot: Heard[ControlPilot] | None = None
+        self._meter_silences = config.meter_limits()
         self._refused_at = float('-inf')
         self._stopped_by_api = False
 
@@ -228,7 +229,7 @@ class Controller:
         return self._pilot.value
 
     def _live_amperage(self, now: float) -> tuple[float, float, float] | None:
-        silent, _, _ = self._config.meter_limits()
+        silent, _, _ = self._meter_silences
         if self._meter is None or self._meter.silence(now) > silent:
             return None
         return self._meter.value.amperage
@@ -237,7 +238,7 @@ class Controller:
         """What a silent meter allows, A per phase, and the flag that says so."""
         if not self._config.closed_loop:
             return math.inf, Flags(0)
-        silent, lost, gone = self._config.meter_limits()
+        silent, lost, gone = self._meter_silences
         silence = math.inf if self._meter is None else self._meter.silence(now)
         if silence > gone:
             return 0.0, Flags.METER_GONE
@@ -276,7 +277,7 @@ class Controller:
 
     def _charging(self, now: float, decision: Decision, available: float,
                   pilot: ControlPilot | None) -> Charging:
-        silent, _, _ = self._config.meter_limits()
+        silent, _, _ = self._meter_silences
         meter = MeterReading()
         if self._meter is not None and self._meter.silence(now) <= silent:
             meter = self._meter.value

@@ -119,8 +119,8 @@ def share(members: Sequence[MemberState], budget: Sequence[float], held: Sequenc
     amperage[inside], bottleneck[inside] = fair_shares(columns.of_rows(inside), room)
     if options.unbalance_limit < math.inf:
         limit_unbalance(members, amperage, columns, options.unbalance_limit)
-    shares = list(map(Share, amperage.tolist(), _reasons(
-        members, amperage, columns, inside, bottleneck)))
+    shares = list(map(Share._make, zip(amperage.tolist(), _reasons(
+        members, amperage, columns, inside, bottleneck), strict=True)))
     return shares, set(np.flatnonzero(inside).tolist())
 
 

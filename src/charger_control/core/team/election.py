@@ -87,7 +87,8 @@ class Election:
 
     def hear_namesake(self, now: float, term: int, sequence: int) -> bool:
         """A list under one's own name was heard; True where somebody else must have sent it."""
-        if (term, sequence) <= (self.number, self.sequence):
+        known = self.sequence if self.role is Role.LEADING else math.inf  # of an earlier life
+        if (term, sequence) <= (self.number, known):
             return False
         self._highest = max(self._highest, term)
         self.follow(now)

@@ -64,30 +64,31 @@ def fair_shares(columns: Columns, budget: Sequence[float]) -> tuple[Floats, NDAr
         A per phase for each, and the phase index that holds each back (SLACK: none).
     """
     floor, cap, weight, uses = columns.floor, columns.cap, columns.weight, columns.uses
-    amperage = floor.copy()
     bottleneck = np.full(len(floor), SLACK, dtype=np.int64)
-    rising = cap > floor
     if all(float(cap[uses[p]].sum()) <= budget[p] for p in range(3)):
         return cap.copy(), bottleneck
+    amperage = floor.copy()
+    rising = cap > floor
     points = np.concatenate((floor / weight, cap / weight))
-    order = np.argsort(points, kind='stable')
+    order = points.argsort(kind='stable')
     points = points[order]
-    steps = np.diff(points)
+    steps = points[1:] - points[:-1]
     owner = order % len(floor)
-    bend = np.where(order < len(floor), weight[owner], -weight[owner])
+    bend = np.concatenate((weight, -weight))[order]
     for _ in range(3):
         full = [_full_at(p, amperage, cap, rising, uses, budget, owner, bend, points, steps)
                 for p in range(3)]
         level = min(full)
         if level == np.inf:
+            amperage[rising] = cap[rising]
             break
+        at_level = np.minimum(np.maximum(level * weight, floor), cap)
         for p in range(3):
             if full[p] <= level:
                 stays = rising & uses[p]
-                amperage[stays] = np.clip(level * weight, floor, cap)[stays]
-                bottleneck[stays & (amperage < cap)] = p
+                amperage[stays] = at_level[stays]
+                bottleneck[stays & (at_level < cap)] = p
                 rising &= ~stays
-    amperage[rising] = cap[rising]
     return amperage, bottleneck
 
 
@@ -101,11 +102,11 @@ def _full_at(p: int, amperage: Floats, cap: Floats, rising: Bools, uses: Bools,
     room = budget[p] - float(amperage[uses[p] & ~rising].sum())
     if float(cap[mine].sum()) <= room:
         return float(np.inf)
-    slope = np.cumsum(np.where(mine[owner], bend, 0.0))
+    slope = (bend * mine[owner]).cumsum()
     load = np.empty(len(points))
     load[0] = amperage[mine].sum()
-    np.cumsum(slope[:-1] * steps, out=load[1:])
+    (slope[:-1] * steps).cumsum(out=load[1:])
     load[1:] += load[0]
-    k = max(0, int(np.searchsorted(load, room, side='right')) - 1)
-    over = room - load[k]
+    k = max(0, int(load.searchsorted(room, side='right')) - 1)
+    over = room - float(load[k])
     return float(points[k] + (over / slope[k] if over > 0.0 and slope[k] > EPSILON else 0.0))

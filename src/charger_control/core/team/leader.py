@@ -150,10 +150,7 @@ class Leader:
 
     def holding_for(self, now: float) -> float:
         """s for which nobody is raised any more (rule 5); infinite without a majority."""
-        longest = max((a.request.fall_time for a in self._accounts.values()
-                       if a.request is not None), default=0.0)
-        return self._election.held_for(
-            now, self._times.reservation(max(longest, self._times.fall_time)))
+        return self._election.held_for(now, self._times.reservation(self._times.fall_time))
 
     @property
     def role(self) -> Role:

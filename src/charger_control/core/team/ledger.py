@@ -70,9 +70,13 @@ class Account:
     def hear(self, now: float, request: TeamRequest, leader: str) -> bool:
         """Takes a request; False for one that is not newer than the last.
 
+        One that counts from the start again is taken when the member was silent for so long that
+        nothing is reserved for it any more.
+
         ``leader``: whose books these are; only its own lists say something about them.
         """
-        if self.request is not None and request.sequence <= self.request.sequence:
+        if self.request is not None and request.sequence <= self.request.sequence and (
+                now < self.heard_at + self._times.reservation(self._fall_time)):
             return False
         self.request, self.heard_at, self.answered = request, now, False
         accepted = (request.accepted_term, request.accepted_sequence)

@@ -1,7 +1,8 @@
 """OpenEVSE behind ports.CurrentPilot, over RAPI (rapi.py; source domain.md 5.1).
 
-Sleep (``$FS``, steady +12 V) is "no offer"; it is written first at each connection and whenever the
-board says that it started anew. Currents are whole amperes and set volatile (``V``: no EEPROM wear).
+Sleep (``$FS``, steady +12 V) is "no offer"; it is written first at each connection and whenever
+the board says that it started anew. Currents are whole amperes and set volatile (``V``: its EEPROM
+would wear out).
 The board's heartbeat supervision is switched on: without pulses it falls back to 6 A by itself,
 the least that it can; 0 A comes from the dead-man here and from ``withdraw``.
 """
@@ -10,33 +11,31 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE
-from charger_control.drivers.bus import Bus, Buses, Turn
-from charger_control.drivers.options import Option
-from charger_control.drivers.ports import AnswerError, DeviceError, Sample
-from charger_control.drivers.rapi import SETTINGS, Message, RapiLine
+from charger_control.drivers.bus import Bus, Turn
+from charger_control.drivers.ports import AnswerError, Sample
+from charger_control.drivers.rapi import Message, RapiLine
 
 DEAD_MAN = OPEN_TIME = 1.0
 """s without ``offer`` after which none is made; s for which ``open_contactor`` holds."""
 HEARTBEAT, FALLBACK = 5, 6
 """s and A of the board's own supervision."""
-RETRY_DELAY, FAREWELL_TIME = 0.5, 1.2
+RETRY_DELAY, RECHECK_DELAY, FAREWELL_TIME = 0.5, 10.0, 1.2
+"""s between requests to a silent board; until a refused one is met anew; that ``close`` waits."""
 QUICK_RETRIES, LOST_AFTER = 2, 3
 ENABLE, SLEEP, DISABLE = 'FE', 'FS', 'FD'
 _LETTERS = {1: 'A', 2: 'B', 3: 'C', 4: 'D', 5: 'R'}
-_FAULTS = {5: 'diode check failed', 6: 'residual current (GFCI)', 7: 'no ground',
-           8: 'relay is stuck', 9: 'its GFI self-test failed', 0xA: 'too hot', 0xB: 'over-current',
-           0xE: 'relay does not close'}
+FAULTS = {5: 'diode check failed', 6: 'residual current (GFCI)', 7: 'no ground',
+          8: 'relay is stuck', 9: 'its GFI self-test failed', 0xA: 'too hot', 0xB: 'over-current',
+          0xE: 'relay does not close'}
 _CAUSES = {5: 'CpDiodeShortCircuit', 0xB: 'SignalledAmperageExceeded'}
-_SLEEPING, _DISABLED = 0xFE, 0xFF
+OFF = (0xFE, 0xFF)
+"""States of a board that sleeps or is disabled: it offers nothing."""
 _RELAY_CLOSED = 0x40
-_WITHDRAW_ANSWER_TIME = 0.25
 
 
 class OpenEvse:
@@ -66,10 +65,9 @@ class OpenEvse:
         self._mode = ''
         self._amperage: int | None = None
         self._introduction: list[Callable[[RapiLine], None]] = [
-            self._read_version, self._read_capacity, self._supervise]
-        self._refusal = ''
+            self._read_version, self._read_capacity, self._supervise, self._meet]
+        self._refusal, self._refused_at = '', 0.0
         self._poll_at = self._pulse_at = 0.0
-        self._capacity = math.nan
 
     def start(self) -> None:
         """See ports.CurrentPilot."""
@@ -104,12 +102,15 @@ class OpenEvse:
 
     def turn(self, now: float) -> Turn:
         """See bus.Device."""
-        action, at, urgent = self._plan(now)
-        return Turn(max(at, self._retry_at), urgent, write=urgent and action != self._read_state)
+        _, at, urgent = self._plan(now)
+        return Turn(max(at, self._retry_at), urgent, write=urgent and self._bus.line.echoes)
 
     def transact(self, line: RapiLine) -> None:
         """See bus.Device."""
-        self._plan(self._now())[0](line)
+        now = self._now()
+        if self._refusal and now - self._refused_at > RECHECK_DELAY:
+            self._start()
+        self._plan(now)[0](line)
         self._failures = 0
         while line.events:
             if line.events.popleft().word == 'AB':
@@ -152,28 +153,36 @@ class OpenEvse:
     def _plan(self, now: float) -> tuple[Callable[[RapiLine], None], float, bool]:
         """What to do next, not before when, and whether before all else."""
         mode, amperage = self._target(now)
-        if self._closing and self._said_farewell.is_set():
-            return self._set_mode, now + 3600.0, False
-        if mode != ENABLE and mode != self._mode:
+        if self._closing:
+            idle = 3600.0 if self._said_farewell.is_set() else 0.0
+            return self._set_mode, now + idle if idle else 0.0, not idle
+        if mode not in (ENABLE, self._mode):
             return self._set_mode, 0.0, True
-        if mode == ENABLE and self._amperage != amperage:
-            lower = self._amperage is None or amperage < self._amperage
-            return self._set_amperage, 0.0, lower
         if self._introduction:
             return self._introduction[0], 0.0, False
-        if mode == ENABLE and self._mode != ENABLE:
-            return self._set_mode, 0.0, False
+        if mode == ENABLE:
+            if self._amperage != amperage:
+                lower = self._amperage is None or amperage < self._amperage
+                return self._set_amperage, 0.0, lower
+            if self._mode != ENABLE:
+                return self._set_mode, 0.0, False
+        return self._routine()
+
+    def _routine(self) -> tuple[Callable[[RapiLine], None], float, bool]:
         if self._pulse_at <= self._poll_at:
             return self._pulse, self._pulse_at, False
         return self._read_state, self._poll_at, False
 
     def _set_mode(self, line: RapiLine) -> None:
         now = self._now()
-        mode, _ = self._target(now)
+        mode, amperage = self._target(now)
+        if mode == ENABLE and self._amperage != amperage:
+            return  # asked for since it was planned: amperes come before
         whole, fed = self._order
         self._counts['dead_man'] += bool(whole and mode == SLEEP and now - fed > DEAD_MAN)
         self._mode = ''
-        self._demand(line.ask(mode, self.answer_time), mode)
+        if self._demand(line.ask(mode, self.answer_time), mode).tokens:
+            raise AnswerError('wrong_answers', f'the board answers something else to {mode}')
         self._mode = mode
         self._counts['contactor_opened'] += mode == DISABLE
         self._poll_at = 0.0
@@ -182,10 +191,12 @@ class OpenEvse:
 
     def _set_amperage(self, line: RapiLine) -> None:
         _, amperage = self._target(self._now())
+        if not amperage:
+            return  # withdrawn since it was planned
         self._amperage = None
         answer = line.ask(f'SC {amperage} V', self.answer_time)
-        # NK: it is clamped, or too hot for as much; the answer names what it took instead
-        taken = _integer(answer.tokens[:1], 10)
+        # NK: it is clamped, or too hot for as much; the answer names what it took instead.
+        taken = integer(answer.tokens[:1], 10)
         if taken is None or taken > amperage:
             self._refuse(f'it takes {taken} A when told {amperage} A')
             return
@@ -201,7 +212,7 @@ class OpenEvse:
     def _read_capacity(self, line: RapiLine) -> None:
         answer = self._demand(line.ask('GC', self.answer_time), 'GC')
         self._identity['capacity'] = ' '.join(answer.tokens)
-        least = _integer(answer.tokens[:1], 10)
+        least = integer(answer.tokens[:1], 10)
         if least is None or least < MIN_AMPERAGE:
             self._refuse(f'its least current is {least} A, not 6 A (GC: {answer.tokens})')
         self._introduction.pop(0)
@@ -211,6 +222,13 @@ class OpenEvse:
         self._demand(line.ask(command, self.answer_time), command)
         self._introduction.pop(0)
         self._pulse_at = self._now() + 1.0
+
+    def _meet(self, line: RapiLine) -> None:
+        """Reads its state once, before any offer."""
+        introduction = self._introduction
+        self._read_state(line)
+        if introduction is self._introduction:  # else it is not what it was, and begins anew
+            introduction.pop(0)
 
     def _pulse(self, line: RapiLine) -> None:
         self._pulse_at = self._now() + 1.0
@@ -223,25 +241,25 @@ class OpenEvse:
         self._poll_at = self._now() + self._period
         state = self._demand(line.ask('GS', self.answer_time), 'GS')
         energy = self._demand(line.ask('GE', self.answer_time), 'GE')
-        codes = [_integer(state.tokens[i:i + 1], 16) for i in (0, 2, 3)]
-        capacity = _integer(energy.tokens[:1], 10)
+        codes = [integer(state.tokens[i:i + 1], 16) for i in (0, 2, 3)]
+        capacity = integer(energy.tokens[:1], 10)
         evse, pilot, flags = codes
         if evse is None or pilot is None or flags is None or capacity is None:
             self._refuse(f'its state is not understood (GS: {state.tokens}, GE: {energy.tokens}): '
                          'is its firmware older than RAPI 5?')
             return
-        sleeping = evse in (_SLEEPING, _DISABLED)
-        if self._mode in (SLEEP, DISABLE) and not sleeping and evse not in _FAULTS:
+        sleeping = evse in OFF
+        if self._mode in (SLEEP, DISABLE) and not sleeping and evse not in FAULTS:
             self._counts['restarts'] += 1  # it offers though told not to: it is not what it was
             self._start()
-        offers = 0 if sleeping or evse in _FAULTS else capacity
+        offers = 0 if sleeping or evse in FAULTS else capacity
         if self._mode == ENABLE and self._amperage is not None and offers > self._amperage:
             self._refuse(f'it offers {offers} A, told was {self._amperage} A')
         self._publish(self._refusal, self._reading(evse, pilot, flags, offers))
 
     def _reading(self, evse: int, pilot: int, flags: int, offers: int) -> PilotReading:
-        code = evse if evse in _FAULTS else pilot
-        fault = _FAULTS.get(code, '')
+        code = evse if evse in FAULTS else pilot
+        fault = FAULTS.get(code, '')
         letter = _LETTERS.get(pilot, 'S')
         return PilotReading(
             letter='R' if code == 5 else letter, signaled_amperage=float(offers),
@@ -253,6 +271,7 @@ class OpenEvse:
     def _refuse(self, words: str) -> None:
         """Withholds every offer until the board is met anew."""
         self._counts['objections'] += words != self._refusal
+        self._refused_at = self._now()
         self._refusal = words
         self._publish(words)
 
@@ -270,44 +289,9 @@ class OpenEvse:
         self._sample = Sample(value, at, error, counters, dict(self._identity))
 
 
-def _integer(tokens: tuple[str, ...], base: int) -> int | None:
+def integer(tokens: tuple[str, ...], base: int) -> int | None:
+    """The number in the first token, None where there is none."""
     try:
         return int(tokens[0], base) if tokens else None
     except ValueError:
         return None
-
-
-def options() -> tuple[Option, ...]:
-    """The options of the board."""
-    return (
-        Option('port', str, 'serial port, best a name under /dev/serial/by-id'),
-        Option('timeout', float, 'without an answer, until the reading is no longer published',
-               1.5, 's', 0.3, 10.0),
-        Option('rate', float, 'polls', 5.0, 'Hz', 1.0, 10.0),
-    )
-
-
-def open_pilot(values: Mapping[str, Any], buses: Buses) -> OpenEvse:
-    """The board, on a line of its own; ``values`` checked against ``options``."""
-    return OpenEvse(Bus(RapiLine(values['port'])), values['timeout'], values['rate'])
-
-
-def withdraw(values: Mapping[str, Any], within: float) -> str:
-    """Puts the board to sleep on a port that nobody has any more; see registry.withdraw."""
-    end = time.monotonic() + within
-    line = RapiLine(values['port'], SETTINGS)
-    while True:
-        try:
-            line.open()
-            word = line.ask(SLEEP, _WITHDRAW_ANSWER_TIME).word
-            state = _integer(line.ask('GS', _WITHDRAW_ANSWER_TIME).tokens[:1], 16)
-            if word == 'OK' and state in (_SLEEPING, _DISABLED, *_FAULTS):
-                return ''
-            words = f'the board answers {word} to {SLEEP} and is in state {state}'
-        except DeviceError as error:
-            words = str(error)
-        finally:
-            line.close()
-        if time.monotonic() + 0.02 >= end:
-            return f'not acknowledged within {within:g} s: {words}'
-        time.sleep(0.02)
