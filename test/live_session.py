@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
-import pytest
 from live_charger import LiveCharger, wait_until
 from live_topics import Topics
 
@@ -61,8 +60,11 @@ class Session:
     def energy_is_that_into_the_vehicle(self, ended: dict[str, Any], before: float = 0.0) -> float:
         """Checks the registers of an ended session; what the plant has delivered by now, kWh."""
         assert self.charger.board is not None
-        delivered = float(self.charger.board.truth()['plant']['energy'])
+        truth = self.charger.board.truth()
+        delivered = float(truth['plant']['energy'])
         assert delivered - before > 5.0 * RESOLUTION, 'the test charges too little to show anything'
         energy = ended['meterStop'] - ended['meterStart']
-        assert energy == pytest.approx(delivered - before, abs=RESOLUTION + 1e-6)
+        assert abs(energy - (delivered - before)) <= RESOLUTION + 1e-6, (
+            f'{energy:.6f} kWh on record, {delivered - before:.6f} into the vehicle: {ended}; '
+            f'the register has {truth["meter"]["energy_imported"]:.6f}')
         return delivered

@@ -62,12 +62,17 @@ PARAMS = (
     Param('present_hold', 10.0, 'wait after a start of this node with a vehicle present', 's',
           low=0.0, high=600.0),
     Param('closings_per_hour', 12, 'contactor closings allowed in any hour', low=1, high=60),
-    Param('pi.gain', 0.9, 'share of a settled error that one step of trim takes away', low=0.0,
+    Param('pi.gain', 1.0, 'share of a settled error that one step of trim takes away', low=0.0,
           high=1.0),
     Param('pi.dead_band', 0.1, 'errors up to this are left alone', 'A', low=0.0, high=2.0),
-    Param('pi.rest', 6.0, 'time the vehicle needs to follow a change of the signal', 's', low=0.5,
-          high=60.0),
-    Param('pi.pace', 5.0, 'time between changes of the signal', 's', low=0.5, high=60.0),
+    Param('pi.rest', 12.0, 'time for a vehicle to follow a change of the signal when its answer '
+          'cannot be seen (docs/tuning.md)', 's', low=0.5, high=60.0),
+    Param('pi.pace', 5.0, 'time between steps of trim', 's', low=0.5, high=60.0),
+    Param('pi.window', 1.5, 'time for which a measurement must stand still before it counts', 's',
+          low=0.1, high=60.0),
+    Param('pi.steady', 0.3, 'spread of a measurement that stands still', 'A', low=0.02, high=2.0),
+    Param('pi.limit_pause', 300.0, 'time for which a vehicle at its own limit is not asked for '
+          'more', 's', low=10.0, high=86_400.0),
     *membership.PARAMS,
     Param('state_dir', '', 'where the number of starts is kept; empty: '
           '~/.local/state/charger_control/<namespace>'),
@@ -77,19 +82,19 @@ PARAMS = (
 def config_of(values: dict[str, Any]) -> ControllerConfig:
     """The block's configuration from the parameters; ValueError for a bad combination."""
     membership.check(values)
-    period = values['meter_period']
     return ControllerConfig(
-        sources=tuple(values['sources']), closed_loop=values['closed_loop'], meter_period=period,
-        meter_silent=(values['meter_silent'], 2.5), meter_lost=(values['meter_lost'], 4.0),
-        meter_gone=(values['meter_gone'], 20.0), pilot_silence=values['pilot_silence'],
+        sources=tuple(values['sources']), closed_loop=values['closed_loop'],
+        meter_period=values['meter_period'], meter_silent=(values['meter_silent'], 2.5),
+        meter_lost=(values['meter_lost'], 4.0), meter_gone=(values['meter_gone'], 20.0),
+        pilot_silence=values['pilot_silence'],
         own_trim=values['own_trim'], fall_time=values['fall_time'],
         start_stop=StartStopConfig(
             start_amperage=values['start_amperage'], steady_time=values['steady_time'],
             start_hold=values['start_hold'], restart_hold=values['restart_hold'],
             present_hold=values['present_hold'], closings_per_hour=values['closings_per_hour']),
         pi=PiConfig(gain=values['pi.gain'], dead_band=values['pi.dead_band'],
-                    rest=values['pi.rest'], pace=values['pi.pace'],
-                    window=max(2.0, 1.5 * period)))
+                    rest=values['pi.rest'], pace=values['pi.pace'], window=values['pi.window'],
+                    steady=values['pi.steady'], limit_pause=values['pi.limit_pause']))
 
 
 class CppwmController(BlockNode):

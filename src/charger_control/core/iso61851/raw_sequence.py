@@ -168,7 +168,7 @@ class PhaseSwitch:
             self.phases, self.stage = self._target, Stage.IDLE
             return
         if (not raw.contactor and raw.feedback is not True
-                ):
+                and now - raw.opened_at >= self._config.relay_time):
             self.stage, self._dark_since = Stage.DARK, now
             in_c = raw.letter in {'C', 'D'}
             self._hold = self._config.loaded_hold if in_c else self._config.hold

@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from charger_control.core.heard import Heard
 from charger_control.core.limits import MIN_AMPERAGE, Phases
+from charger_control.core.pi.config import PiConfig
 from charger_control.core.pi.settling import Settling
 from charger_control.core.pi.vehicle import Vehicle
 
 _SLACK = 2.0
-"""s beyond the pace by which a board signals what it was told."""
-_TRIES = 3
-_IN_VAIN = 1.3
-"""A of raise without an answer that no vehicle in steps of 1 A would leave unanswered."""
-_NUDGE = 0.3
-_ANSWER = 0.25
-_SAME_COMMAND = 0.25
+"""s beyond the pace until a board signals what it was told; then the samples count again."""
 _OBEYED = 0.5
 """A by which a board in finer steps than it says may signal less than it was told."""
-_WHOLE_MARGIN = 0.2
-_OVER = 0.05
-_ALLOWED = 0.18
-"""A above commanded that are left alone if taking them away costs a whole ampere."""
+_SAME_COMMAND = 0.25
+"""A by which a command may move and still be the same one to what is known of the vehicle."""
 _COARSE = 0.5
 """A: a board with such steps hides those of the vehicle."""
-
-
-@dataclass(frozen=True, slots=True)
-class PiConfig:
-    """Gains and times.
-
-    Attributes:
-        gain: share of a settled error that one step takes away, 0..1.
-        dead_band: A, errors up to this are left alone.
-        over_draw: A above commanded from which trim goes to <= 0 in the same tick.
-        rest: s that a vehicle gets to follow a change of the signal when its answer cannot be
-            seen (domain.md 2.3: it begins within 6 s).
-        pace: s between steps of the trim.
-        window: s over which the measurement must be steady before it counts.
-        steady: A, the spread of a steady measurement within the window.
-        drawing: A below which the vehicle does not charge yet.
-        limit_pause: s for which a vehicle at its own limit is not asked for more.
-    """
-
-    gain: float = 1.0
-    dead_band: float = 0.1
-    over_draw: float = 0.5
-    rest: float = 12.0
-    pace: float = 5.0
-    window: float = 1.5
-    steady: float = 0.3
-    drawing: float = 1.0
-    limit_pause: float = 300.0
+_ALLOWED = 0.18
+"""A above commanded that are left alone if taking them away costs a whole ampere."""
+_OVER = 0.05
+"""Share of a step, and A, by which a raise may be predicted to end above commanded."""
+_NUDGE = 0.3
+"""A by which one that may draw whole amperes is asked whether it does, or asked again."""
+_WHOLE_MARGIN = 0.2
+"""A less than whole amperes that it is raised by: one that draws in between is seen to do so."""
+_ANSWER = 0.25
+"""Share of a raise that a vehicle must draw more, else it has not answered."""
+_IN_VAIN = 1.3
+"""A of raise that no vehicle in steps of 1 A leaves unanswered: it is at its own limit."""
+_TRIES = 3
+"""Raises towards a signal that was too much, before it is left at that."""
+_STEEPEST, _STEP = 1.3, 1.1
+"""A drawn per A signaled, and A of a step with its noise, that no vehicle exceeds."""
 
 
 class Pi:
@@ -255,7 +235,7 @@ class Pi:
         step = self._config.gain * error / vehicle.slope()
         if self._too_much is not None:
             signaled, drew = self._too_much
-            if drawn < drew - 1.3 * (signaled - self._signaled) - 1.1:
+            if drawn < drew - _STEEPEST * (signaled - self._signaled) - _STEP:
                 self._too_much, self._tries = None, 0   # it has changed since
             elif step > (signaled - self._signaled) * 0.9:
                 if self._tries >= _TRIES:
