@@ -57,6 +57,7 @@ class PwmChannel:
         try:
             if not set_up:
                 self._set_up(duty)
+            duty.write(str(PERIOD))
             if sysfs.read(folder / 'enable') != '1':
                 sysfs.write(folder / 'enable', '1')
         except DeviceError:
