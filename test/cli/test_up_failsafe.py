@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 from live_charger import CHARGER, LiveCharger, boottime, drawn, live_charger, wait_until
 
+SETTLED = 2.5
+"""s for which an offer must have stood before a test begins: the one before is over then."""
 STANDS = 2.0
 """s that an offer may stand after any kill (architecture.md, invariant 6)."""
 
@@ -23,7 +25,14 @@ def charger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCharger]:
 
 @pytest.fixture(autouse=True)
 def charging(charger: LiveCharger) -> Iterator[None]:
-    charger.wait_for(lambda c: drawn(c) > 10.0, 40.0, 'charging before the test')
+    def steadily() -> bool:
+        offers = charger.events('offer')
+        now = charger.charging()
+        return (bool(offers) and 0.0 < offers[-1]['amperage'] <= 16.0
+                and boottime() - offers[-1]['t'] > SETTLED and now is not None
+                and drawn(now) > 10.0)
+
+    wait_until(steadily, 60.0, 'charging steadily before the test')
     yield
 
 

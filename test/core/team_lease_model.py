@@ -318,7 +318,7 @@ class World:
         self.outcome = Outcome()
         self.duplicates = rng.choice((0.0, 0.0, 0.05))
         self.rashness = rng.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1))
-        self.duration = rng.choice((35.0, 45.0, 55.0, 75.0))
+        self.duration = rng.choice((30.0, 42.0, 48.0, 66.0))
         self.queue: dict[int, list[tuple[Machine, str, Any]]] = defaultdict(list)
         self._actions: dict[int, list[Callable[[float], None]]] = defaultdict(list)
         self.teams = [TeamModel(self, chr(ord('a') + i), members, rng, mutation, greedy)

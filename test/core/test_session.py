@@ -628,6 +628,67 @@ def test_the_last_session_is_shown_after_a_restart_without_a_vehicle() -> None:
     assert charger.plug().session_id == 'session-2'
 
 
+# -- the CSMS's id -------------------------------------------------------------------------------
+def bind(charger: Charger, ocpp_transaction_id: str) -> list[SessionRecord]:
+    records = charger.block.bind(ocpp_transaction_id, charger.present())
+    charger.keep(records)
+    return records
+
+
+def test_the_id_of_the_csms_belongs_to_the_running_session() -> None:
+    charger = Charger()
+    charger.run()
+    assert bind(charger, '77') == [], 'none runs'
+    charger.plug()
+    record, = bind(charger, '77')
+    assert record.transaction.ocpp_transaction_id == '77'
+    assert charger.run().ocpp_transaction_id == '77'
+    bind(charger, '78')
+    assert charger.charge(20.0).ocpp_transaction_id == '78'
+    charger.meter_speaks = False  # the session waits for the meter's last word: it is over
+    charger.set(letter='A', offer=0.0, current=(0.0,) * 3).run(1.0)
+    assert bind(charger, '79') == []
+    charger.meter_speaks = True
+    assert charger.run(10.0).ocpp_transaction_id == '78'
+    assert charger.store['session-1'].transaction.ocpp_transaction_id == '78'
+    assert charger.plug().ocpp_transaction_id == ''
+
+
+def test_a_bound_id_survives_kill_and_can_be_bound_before_the_vehicle_is_heard_again() -> None:
+    charger = Charger()
+    charger.plug()
+    charger.charge(20.0)
+    bind(charger, '77')
+    charger.restart()
+    assert charger.block.transaction.ocpp_transaction_id == '77'
+    saved = charger.store['session-1'].saved
+    bind(charger, '78')
+    assert charger.store['session-1'].saved == saved, 'what is not confirmed is not younger'
+    charger.restart()
+    going_on = charger.run(2.0)
+    assert (going_on.session_id, going_on.ocpp_transaction_id) == ('session-1', '78')
+    assert energy(charger.charge(20.0)) > 0.0
+    # and while the register has not been judged yet
+    charger.restart()
+    charger.meter_speaks = False
+    charger.run(0.4)
+    saved = charger.store['session-1'].saved
+    bind(charger, '79')
+    assert charger.store['session-1'].saved == saved
+    charger.meter_speaks = True
+    assert charger.run(2.0).ocpp_transaction_id == '79'
+    assert charger.unplug(10.0).ocpp_transaction_id == '79'
+
+
+def test_a_session_that_turns_out_to_be_over_ends_with_its_id() -> None:
+    charger = Charger()
+    charger.plug()
+    charger.restart()
+    bind(charger, '77')
+    ended = charger.set(letter='A').run(1.0)
+    assert (ended.stop_reason, ended.ocpp_transaction_id) == ('EVDisconnected', '77')
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(
     st.sampled_from(['B', 'C', 'C', 'C', 'kill', 'kill', 'mute meter', 'mute pilot']),

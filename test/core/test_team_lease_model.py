@@ -38,7 +38,7 @@ def test_the_model_is_not_idle() -> None:
 
 @pytest.mark.parametrize('name', MUTATIONS)
 def test_the_model_finds_a_rule_that_is_left_out(name: str) -> None:
-    _, seen = search(range(2500), MUTATIONS[name])
+    _, seen = search(range(1000, 3500), MUTATIONS[name])
     assert seen, 'the model no longer finds what this rule is for'
 
 

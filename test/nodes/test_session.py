@@ -23,6 +23,7 @@ from charger_control.core.iso61851 import ControlPilot
 from charger_control.nodes.session import PARAMS, Session
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import (
+    BIND_TRANSACTION,
     CONFIGURATION,
     CONTROL_PILOT,
     DECISION,
@@ -217,6 +218,56 @@ def test_a_store_that_is_held_does_not_hold_the_node(graph: Any, plant: Plant, t
         plant.until(lambda: plant.now.state == 'Charging', within=1.0)
         other.execute('ROLLBACK')
     plant.until(lambda: len(sessions(tmp_path)) == 1)
+
+
+def test_the_id_of_the_csms_is_bound_and_on_the_disk_before_the_answer(
+        graph: Any, plant: Plant, tmp_path: Path) -> None:
+    node = graph.start(Session, state_dir=str(tmp_path), **FAST)
+    plant.until(lambda: plant.transactions and plant.now.state == 'Idle')
+
+    def bind(ocpp_transaction_id: str) -> Any:
+        future = graph.call(BIND_TRANSACTION, ocpp_transaction_id=ocpp_transaction_id)
+        plant.until(future.done)
+        return future.result()
+
+    answer = bind('77')
+    assert (answer.success, answer.code, 'no charging session' in answer.message) == (
+        False, 'NoTransaction', True)
+    plant.set('B')
+    plant.until(lambda: plant.now.state == 'EVConnected')
+    assert (bind('77').success, bind('77').code) == (True, 'OK')
+    assert sessions(tmp_path)[0].transaction.ocpp_transaction_id == '77'
+    plant.until(lambda: plant.now.ocpp_transaction_id == '77', within=1.0)
+    for bad in ('x' * 37, 'a\nb'):
+        answer = bind(bad)
+        assert (answer.success, answer.code) == (False, 'OutOfRange')
+    with closing(sqlite3.connect(store_file(str(tmp_path)), isolation_level=None)) as other:
+        other.execute('BEGIN IMMEDIATE')
+        future = graph.call(BIND_TRANSACTION, ocpp_transaction_id='78')
+        plant.until(lambda: plant.now.ocpp_transaction_id == '78', within=1.0)
+        assert not future.done(), 'not before it is on the disk'
+        other.execute('ROLLBACK')
+    plant.until(future.done)
+    graph.kill(node)
+    heard = len(plant.transactions)
+    graph.start(Session, state_dir=str(tmp_path), **FAST)
+    plant.until(lambda: len(plant.transactions) > heard and plant.now.state == 'EVConnected')
+    assert plant.now.ocpp_transaction_id == '78'
+    assert bind('').success
+    plant.until(lambda: plant.now.ocpp_transaction_id == '', within=1.0)
+
+
+def test_an_id_that_cannot_be_written_holds_until_restart(graph: Any, plant: Plant, tmp_path: Path
+                                                          ) -> None:
+    (tmp_path / 'taken').write_text('')
+    graph.start(Session, state_dir=str(tmp_path / 'taken'), **FAST)
+    plant.set('B')
+    plant.until(lambda: plant.transactions and plant.now.state == 'EVConnected')
+    future = graph.call(BIND_TRANSACTION, ocpp_transaction_id='77')
+    plant.until(future.done)
+    assert (future.result().success, future.result().code) == (True, 'UntilRestart')
+    assert str(tmp_path / 'taken') in future.result().message
+    plant.until(lambda: plant.now.ocpp_transaction_id == '77', within=1.0)
 
 
 def test_the_pilot_falls_silent(graph: Any, plant: Plant, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from charger_control.store import (
     ClosedError,
     CorruptError,
     Delete,
+    DeleteAll,
     FullError,
     NewerError,
     Reader,
@@ -94,6 +95,13 @@ def test_items_by_prefix_and_delete(store: Store) -> None:
     done(store.delete('iso61851', 'fault/A'))
     assert store.items('iso61851', 'fault/') == {'fault/B': {'reason': 'b'}}
     assert set(store.items('iso61851')) == {'fault/B', 'other'}
+
+
+def test_a_room_is_emptied_alone(store: Store) -> None:
+    done(store.write(put('iso61851', 'a', {}), put('iso61851', 'b', {}), put('api', 'a', {})))
+    done(store.write(DeleteAll('iso61851'), put('iso61851', 'c', {})))
+    assert set(store.items('iso61851')) == {'c'}
+    assert set(store.items('api')) == {'a'}
 
 
 def test_a_write_is_whole_or_not_at_all(store: Store) -> None:

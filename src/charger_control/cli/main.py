@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     'up': 'start one charger: control graph, bridge and, with --sim, simulated devices',
     'sim': 'simulated devices alone: meter and board on a serial line, with a vehicle',
+    'simulate': 'the controller against a simulated vehicle, offline and fast, with a plot',
     'status': 'what the charger does now, as a live table',
     'probe': 'find what hangs on a serial port, and print its configuration',
     'meter': 'read a meter by hand',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,8 @@ class ProfileKeeper:
         self._now, self._wall = node.now, node.wall
         self._book = ProfileBook(store)
         self._into_force = take
-        self._changes = ProfileChanges(self._book, limit_of, self._take, node.now,
+        # a disk lives in real time, also in a simulation
+        self._changes = ProfileChanges(self._book, limit_of, self._take, time.monotonic,
                                        lambda: self.worker.soon(self._changes.advance))
         self.running = self.installed.running
         self._directory: ProfileDirectory | None = None

@@ -121,7 +121,7 @@ VCSE_REQUEST = Topic('vcse/request', TeamRequest, Kind.STATE, ('team',), ('vcse'
                      "the team's total, as one member")
 VCSE_BUDGET = Topic('vcse/budget', TeamBudget, Kind.STATE, ('vcse',), ('team',),
                     'what the team may draw together')
-GRID_METER = Topic('grid_meter', MeterReading, Kind.STATE, ('fiscal_meter',), ('vcse',),
+GRID_METER = Topic('grid_meter', MeterReading, Kind.STATE, ('grid_meter',), ('vcse',),
                    'a second fiscal_meter at the point of supply')
 LIMITS_DOCUMENT = Topic('limits/api/document', Limits, Kind.LATCHED, ('api',),
                         ('bridge',), 'the limits as clients set them')

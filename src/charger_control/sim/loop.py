@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from charger_control.core.cppwm_controller import Allocation, Controller, ControllerConfig, Result
-from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
+from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig, MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
@@ -113,6 +113,7 @@ class Loop:
         allocation: the team's answer; None: no team manages this charge point.
         result: the controller's last decision.
         pilot: what iso61851 last published.
+        reading: what fiscal_meter last published, and when.
     """
 
     def __init__(self, parameters: LoopParameters | None = None) -> None:
@@ -132,6 +133,7 @@ class Loop:
         self._sampled_at = -1.0
         self._published_at = -1.0
         self.pilot: ControlPilot | None = None
+        self.reading: Heard[MeterReading] | None = None
         self.result: Result = self.controller.step(0.0, None)
         self._offered = 0.0
 
@@ -176,9 +178,9 @@ class Loop:
         self._sampled_at = sample.at
         reading = self._believer.step(self.now, sample, '')
         if reading is not None:
-            heard = Heard(reading, self.now)
-            self.controller.hear_meter(heard)
-            self.control.hear_meter(heard)
+            self.reading = Heard(reading, self.now)
+            self.controller.hear_meter(self.reading)
+            self.control.hear_meter(self.reading)
             self._decide()
 
     def _decide(self) -> None:

@@ -177,3 +177,26 @@ def test_a_single_phase_meter_with_integers_needs_only_a_table():
     assert reading.voltage == pytest.approx((230.5, math.nan, math.nan), nan_ok=True)
     assert reading.amperage == pytest.approx((16.0, math.nan, math.nan), nan_ok=True)
     assert math.isnan(reading.frequency) and math.isnan(reading.energy_imported)
+
+
+def test_the_reading_in_which_the_current_ends_has_the_last_register(s):
+    s.bus.run(3.3)
+    assert s.meter.latest().value.energy_imported == 1234.5
+    s.device.put(4, 0x48, *float32(1234.75))
+    for address in (0x06, 0x08, 0x0A):
+        s.device.put(4, address, *float32(0.0))
+    end = s.clock.now + 1.0
+    while s.meter.latest().value.amperage != (0.0, 0.0, 0.0):
+        assert s.bus.step(end)
+    assert s.meter.latest().value.energy_imported == 1234.75
+    assert s.meter.latest().at == pytest.approx(s.reads(0x00)[-1] + s.line.duration)
+
+
+def test_a_register_that_is_not_answered_holds_no_current_back(s):
+    s.bus.run(3.3)
+    for address in range(0x46, 0x4A):
+        del s.device.registers[4, address]
+    for address in (0x06, 0x08, 0x0A):
+        s.device.put(4, address, *float32(0.0))
+    s.bus.run(1.0)
+    assert s.meter.latest().value.amperage == (0.0, 0.0, 0.0)

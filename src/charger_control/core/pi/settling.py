@@ -13,8 +13,12 @@ from collections import deque
 VISIBLE = 0.15
 """A, the least step whose answer stands out from noise."""
 MOST_OF_THE_WAY = 0.5
+"""Share of the expected way after which a vehicle that stands still has arrived."""
 _TREND_SHARE = 1 / 6
 _LARGE = 1.0
+"""A, a step whose answer is seen: a vehicle that has not moved yet gets all the time there is."""
+_PATIENCE = 1.25
+"""Times the longest answer so far, for an answer that cannot be seen."""
 
 
 class Settling:
@@ -103,7 +107,7 @@ class Settling:
     def _patience(self) -> float:
         if abs(self._expected - self._origin) >= _LARGE:
             return self._rest   # it should have been seen
-        return min(self._rest, 1.25 * self._response + self._window)
+        return min(self._rest, _PATIENCE * self._response + self._window)
 
     def _has_moved(self, drawn: float) -> bool:
         way = self._expected - self._origin

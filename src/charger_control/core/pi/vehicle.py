@@ -6,14 +6,21 @@ import math
 from dataclasses import dataclass
 
 _MERGE = 1.0
+"""A drawn between two points; of two that are nearer the newer one is kept."""
 _LINE = 3.0
 """A between the least and the largest point from which their line is believed."""
-_WHOLE, _NOT_WHOLE, _MISSED = 0.06, 0.12, 0.12
+_WHOLE, _NOT_WHOLE = 0.06, 0.12
+"""A from a whole number up to which a draw is one, and from which it is none."""
+_MISSED = 0.12
+"""A from what was expected from which a whole number is a sign of a vehicle in whole amperes."""
 _ENOUGH = 2
+"""Signs until that is believed: each is chance with a probability of 2 x _WHOLE."""
 _SLOPE = (0.7, 1.3)
+"""A drawn per A signaled, of any vehicle."""
 _IMPLAUSIBLE = 4.0
 """A: who draws so much less than offered does so by itself (domain.md 2.3: at most 3 A)."""
 _SAME, _LESS = 0.3, 0.3
+"""A signaled that are the same offer; A drawn that are no noise and no drift."""
 _ENOUGH_FOR_ALL = 10.0
 """A: who stops at more has another reason (domain.md 2.3: Zoe and Twingo need 8 A)."""
 

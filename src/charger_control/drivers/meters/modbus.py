@@ -36,6 +36,8 @@ REQUEST_LENGTH, FRAME_SILENCE = 8, 3.5
 """Characters of a request to read, and of the silence around each frame."""
 LOST_AFTER = 2
 """Failures in a row to read the currents after which another meter may be there."""
+DRAWS = 0.5
+"""A per phase from which a vehicle takes energy, and not only a meter noise."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,7 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         self._block: Block | None = None
         """The one that is being read."""
         self._is_lost = False
+        self._draws = self._held = False
         self._cycle = 0
         self._cycle_at = 0.0
         self._backoff = Backoff(*RETRY_DELAY)
@@ -106,7 +109,22 @@ class ModbusMeter(ModbusDevice[MeterReading]):
             self._tries[block] = ONCE_TRIES
             self._identify()
         if block in self._fast and not any(other in self._fast for other in self._queue):
-            self._publish('', self._reading(), min(self._reads[fast].at for fast in self._fast))
+            self._fast_read()
+        elif self._held and not self._queue:
+            self._say()
+
+    def _fast_read(self) -> None:
+        """A reading is there; one in which the current has ended waits for its last register."""
+        drew, self._draws = self._draws, any(a >= DRAWS for a in self._phases('amperage'))
+        self._held = drew and not self._draws and bool(self._slow)
+        if self._held:
+            self._queue.extend(block for block in self._slow if block not in self._queue)
+        else:
+            self._say()
+
+    def _say(self) -> None:
+        self._held = False
+        self._publish('', self._reading(), min(self._reads[fast].at for fast in self._fast))
 
     def failed(self, error: AnswerError) -> None:
         """Starts the cycle anew: at once after a first failure, then ever later."""
@@ -115,6 +133,7 @@ class ModbusMeter(ModbusDevice[MeterReading]):
             self._queue.popleft()
             return
         super().failed(error)
+        self._held = False
         self._queue.clear()
         self._cycle_at = self._now()
         if self._failures > 1:
@@ -130,7 +149,7 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         self._backoff.reset()
 
     def _start_over(self) -> None:
-        self._is_lost = False
+        self._is_lost = self._held = False
         self._queue.clear()
         self._tries.clear()
         self._due.clear()

@@ -219,7 +219,7 @@ class BufferedAdc:
                 raise DeviceError(f'{self._device}: its buffer was closed')
             self._rest += data
         whole = len(self._rest) - len(self._rest) % (self._type.storage // 8)
-        block, self._rest = self._rest[:self._bytes], self._rest[self._bytes:]
+        block, self._rest = self._rest[whole - self._bytes:whole], self._rest[whole:]
         return plateaus(self._factor * self._type.values(block) + self._zero)
 
     def close(self) -> None:
