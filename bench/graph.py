@@ -3,11 +3,14 @@
 Part 1 runs `charger up` against the simulated devices and reads CPU and memory of each process from
 /proc, idle (no vehicle) and charging. Part 2 runs the same control graph in this process, with
 the driver's hand-over and the publication of `available` time-stamped, on the same simulated line.
+Part 3 runs one process per node, as charger.launch.py does: sums over the nodes' processes and the
+guard (not bridge and simulator, which are processes of their own in part 1 too).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -15,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'test'))
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
 
-from live_charger import LiveCharger, boottime, live_charger, wait_until  # noqa: E402
+from live_charger import LiveCharger, boottime, live_charger, wait_until
+from live_nodes import live_nodes
+from live_topics import topics_of
 
 TICK = os.sysconf('SC_CLK_TCK')
 CHILDREN = ('control', 'bridge', 'sim')
@@ -82,12 +87,12 @@ class Instrumented:
         import rclpy  # noqa: PLC0415
         from rclpy.experimental import EventsExecutor  # noqa: PLC0415
 
-        from charger_control.cli.up import ros_arguments  # noqa: PLC0415
         from charger_control.drivers.bus import Buses  # noqa: PLC0415
         from charger_control.nodes.cppwm_controller import CppwmController  # noqa: PLC0415
         from charger_control.nodes.fiscal_meter import FiscalMeter  # noqa: PLC0415
         from charger_control.nodes.hw_limit import HwLimit  # noqa: PLC0415
         from charger_control.nodes.iso61851 import Iso61851  # noqa: PLC0415
+        from charger_control.ros.processes import ros_arguments  # noqa: PLC0415
 
         rclpy.init(args=['bench', *ros_arguments([charger.config], charger.namespace, 'warn')])
         self.offers: list[tuple[float, float]] = []
@@ -187,8 +192,8 @@ def latencies(rounds: int) -> dict[str, float]:
     """Part 2."""
     handover, acknowledged = [], []
     with tempfile.TemporaryDirectory() as folder, \
-            live_charger(Path(folder), {'cppwm_controller': {'sources': ['hw', 'api']}},
-                         start=False) as charger:
+            live_charger(Path(folder), {'cppwm_controller': {
+                'sources': ['hw', 'api'], 'team.managed': False}}, start=False) as charger:
         graph, client = Instrumented(charger), Client(charger.namespace)
         try:
             client.say(16.0)
@@ -223,13 +228,68 @@ def latencies(rounds: int) -> dict[str, float]:
     return {name: round(1000 * value, 2) for name, value in result.items()}
 
 
+def seconds_of(stamp: Any) -> float:
+    return float(stamp.sec + stamp.nanosec * 1e-9)
+
+
+def sample_lags(meters: Sequence[Any], available: Sequence[Any], charging: Sequence[Any]
+                ) -> list[float]:
+    """s from the sample to the `available` that was published for it.
+
+    The controller publishes `available`, then `charging` with the reading it ticked on: the first
+    `charging` that carries a new reading tells which `available` is the reading's.
+    """
+    def values(message: Any) -> tuple[float, ...]:
+        return (*message.voltage, *message.amperage, message.frequency)
+
+    stamps = [seconds_of(m.header.stamp) for m in available]
+    lags = []
+    for before, meter in itertools.pairwise(meters):
+        if meter.error or values(meter) == values(before):
+            continue
+        at = seconds_of(meter.header.stamp)
+        told = next((seconds_of(c.header.stamp) for c in charging
+                     if seconds_of(c.header.stamp) >= at and values(c) == values(meter)), None)
+        if told is not None:
+            lags.append(max(t for t in stamps if t <= told) - (at - seconds_of(meter.age)))
+    return lags
+
+
+def per_node(seconds: float) -> dict[str, float]:
+    """Part 3."""
+    from charger_control.ros.interfaces import AVAILABLE, CHARGING, METER  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder, live_nodes(Path(folder)) as charger:
+        charger.charge()
+        pids = {name: kept.pids[-1] for name, kept in charger.kept.items() if name != 'bridge'}
+        pids['guard'] = charger.of('iso61851').runs[-1].process.pid
+        table = usage(pids, seconds)
+        with topics_of(charger.namespace, METER, AVAILABLE, CHARGING, raw=True) as topics:
+            time.sleep(max(seconds, 10.0))
+            heard = [topics.all(topic) for topic in (METER, AVAILABLE, CHARGING)]
+    print(f'\none process per node, charging, {seconds:.0f} s:')
+    print('  process                CPU %   MB')
+    for name, (cpu, memory) in table.items():
+        print(f'  {name:<21} {cpu:6.2f} {memory:6.1f}')
+    lags = sample_lags(*heard)
+    result = {'processes.cpu_percent': round(sum(cpu for cpu, _ in table.values()), 2),
+              'processes.rss_mb': round(sum(memory for _, memory in table.values()), 1),
+              'processes.sample_to_available_p99_ms': round(1000 * p(lags, 99), 2)}
+    print(f'  {"together":<21} {result["processes.cpu_percent"]:6.2f} '
+          f'{result["processes.rss_mb"]:6.1f}\n\n  sample to available: p50 '
+          f'{1000 * statistics.median(lags):.1f} ms, p99 {1000 * p(lags, 99):.1f} ms, '
+          f'n = {len(lags)}')
+    return result
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--json', type=Path, metavar='FILE', help='write flat {name: number}')
     parser.add_argument('--seconds', type=float, default=15.0, help='per phase of part 1')
     parser.add_argument('--rounds', type=int, default=60, help='decreases in part 2')
     options = parser.parse_args()
-    result = {**processes(options.seconds), **latencies(options.rounds)}
+    result = {**processes(options.seconds), **latencies(options.rounds),
+              **per_node(options.seconds)}
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + '\n')
     return 0

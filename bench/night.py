@@ -1,7 +1,7 @@
 """Nights of 12 hours with random faults, offline: python bench/night.py [--json FILE].
 
 Charge points with vehicles that come and go, limits that change, and board, meter and pilot that
-fail (test/sim/night.py), each with a meter whose error takes most of class B. Compared are the
+fail (test/night.py), each with a meter whose error takes most of class B. Compared are the
 vehicles' own energies and the session record.
 
   night.sessions             visits of vehicles; each must be one session on record, with its times
@@ -22,7 +22,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / 'test' / 'sim'))
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test'))
 
 from night import Night
 

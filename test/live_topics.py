@@ -20,10 +20,11 @@ from charger_control.ros.interfaces import DIAGNOSTICS, Topic
 class Topics:
     """Everything that came on some topics of a namespace: core values, or what has none as it is.
 
-    ``node`` may be asked about the graph meanwhile.
+    ``node`` may be asked about the graph meanwhile. ``raw``: messages as they are.
     """
 
-    def __init__(self, namespace: str, topics: Sequence[Topic]) -> None:
+    def __init__(self, namespace: str, topics: Sequence[Topic], raw: bool = False) -> None:
+        self._raw = raw
         self._heard: dict[str, list[Heard[Any]]] = {topic.name: [] for topic in topics}
         self._context = rclpy.Context()
         self._context.init(args=[])
@@ -41,7 +42,8 @@ class Topics:
 
         def keep(message: Any) -> None:
             now = self.node.get_clock().now().nanoseconds * 1e-9
-            kept.append(Heard(message if topic is DIAGNOSTICS else from_message(message), now))
+            as_it_is = self._raw or topic is DIAGNOSTICS
+            kept.append(Heard(message if as_it_is else from_message(message), now))
         return keep
 
     def _turn(self) -> None:
@@ -81,9 +83,9 @@ class Topics:
 
 
 @contextmanager
-def topics_of(namespace: str, *topics: Topic) -> Iterator[Topics]:
+def topics_of(namespace: str, *topics: Topic, raw: bool = False) -> Iterator[Topics]:
     """What comes on these topics from now on."""
-    watching = Topics(namespace, topics)
+    watching = Topics(namespace, topics, raw)
     try:
         yield watching
     finally:

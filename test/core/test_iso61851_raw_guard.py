@@ -91,8 +91,8 @@ def test_it_refuses_an_order_without_an_offer_or_of_the_past(bench, why_not):
     bench.order(**why_not)
     bench.turn(0.1)
     assert not bench.turn(0.02, high=6.0).contactor
-    for _ in range(200):
-        out = bench.turn(0.02)
+    for _ in range(800):
+        out = bench.turn()
         # phases: the relay moves first, then it may close
         assert not out.contactor or (why_not == {'phases': 1} and out.phases == 1)
 
@@ -104,8 +104,8 @@ def test_it_refuses_to_close_on_a_pilot_that_is_not_c(bench, why_not):
     bench.turn(1.0)
     bench.order()
     bench.turn(0.02)
-    for _ in range(100):
-        assert not bench.turn(0.02, **({'high': 6.0} | why_not)).contactor
+    for _ in range(400):
+        assert not bench.turn(**({'high': 6.0} | why_not)).contactor
 
 
 def test_the_diode_is_checked_before_each_closing(bench):
@@ -114,8 +114,8 @@ def test_the_diode_is_checked_before_each_closing(bench):
     bench.turn(1.0)
     assert bench.turn(0.05, high=9.0).contactor is False
     bench.order()
-    bench.turn(1.0, high=6.0, low=-9.0, feedback=False)
-    assert not bench.out.contactor
+    for _ in range(200):
+        assert not bench.turn(high=6.0, low=-9.0, feedback=False).contactor
 
 
 def test_d_closes_only_when_ordered_so(bench):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,10 @@ def start(namespace: str, folder: Path, parameters: Mapping[str, Any] | None = N
     return Process(command, {'XDG_RUNTIME_DIR': str(folder)})
 
 
+@contextmanager
 def running(namespace: str, folder: Path, nodes: set[str],
             parameters: Mapping[str, Any] | None = None) -> Iterator[Graph]:
+    """A charger with its graph, ended however the test ends."""
     process = start(namespace, folder, parameters)
     try:
         with topics_of(namespace, *TOPICS) as topics:
@@ -70,7 +73,8 @@ def running(namespace: str, folder: Path, nodes: set[str],
 
 @pytest.fixture(scope='module')
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    yield from running('graph', tmp_path_factory.mktemp('graph'), NODES)
+    with running('graph', tmp_path_factory.mktemp('graph'), NODES) as one:
+        yield one
 
 
 @pytest.mark.parametrize('which', ENDS)
@@ -83,11 +87,11 @@ def test_both_ends_are_those_of_the_table(graph: Graph, topic: Topic, which: str
     def names() -> list[str]:
         return sorted(end.node_name for end in graph.ends(topic, which))
 
-    wait_until(lambda: names() == expected, 10.0, f'{topic.name}: {which} {expected}, not {names()}')
+    wait_until(lambda: names() == expected, 10.0, f'{which} {expected}, not {names()}')
     for end in graph.ends(topic, which):
         qos, wanted = end.qos_profile, topic.qos
-        assert end.topic_type == '{0}/msg/{2}'.format(
-            *topic.type.__module__.split('.')[:2], topic.type.__name__)
+        package = topic.type.__module__.split('.')[0]
+        assert end.topic_type == f'{package}/msg/{topic.type.__name__}'
         # DDS tells others neither history nor depth
         assert (qos.reliability, qos.durability, qos.liveliness) == (
             wanted.reliability, wanted.durability, wanted.liveliness), end.node_name
@@ -131,10 +135,9 @@ def test_with_a_grid_meter_its_arrow_is_there_too(tmp_path: Path, graph: Graph) 
     line = tmp_path / 'charger_control' / 'grid' / 'line'
     parameters = {'grid_meter': {'device': {**DEVICE, 'port': str(line)}},
                   'vcse': {'grid_meter': True}}
-    for one in running('grid', tmp_path, NODES | {'grid_meter'}, parameters):
+    with running('grid', tmp_path, NODES | {'grid_meter'}, parameters) as one:
         for which in ENDS:
-            wait_until(lambda one=one, which=which: [
-                end.node_name for end in one.ends(GRID_METER, which)] == one.expected(
-                    GRID_METER, which), 10.0, f'{which} of {GRID_METER.name}')
+            wait_until(lambda which=which: [end.node_name for end in one.ends(GRID_METER, which)]
+                       == one.expected(GRID_METER, which), 10.0, f'{which} of {GRID_METER.name}')
         assert one.expected(GRID_METER, 'publishers') == ['grid_meter']
         one.topics.wait_for(GRID_METER, lambda r: r.voltage[0] > 200.0, 20.0, 'a reading')

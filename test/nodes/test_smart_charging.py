@@ -387,17 +387,18 @@ def test_a_tx_profile_lives_as_long_as_its_session(csms: Csms) -> None:
 
 def test_a_tx_profile_after_a_restart(csms: Csms) -> None:
     node = csms.start()
-    csms.graph.say(TRANSACTION, SESSION)
-    csms.graph.until(lambda: csms.set(tx_profile((0, 9.0))).success)
+    session = replace(SESSION, ocpp_transaction_id='42')
+    csms.graph.say(TRANSACTION, session)
+    csms.graph.until(lambda: csms.set(tx_profile((0, 9.0), transactionId=42)).success)
     csms.graph.stop(node)
     node = csms.start()
     assert csms.limit.amperage == 9.0, 'before anybody says what runs'
-    csms.graph.say(TRANSACTION, SESSION)
+    csms.graph.say(TRANSACTION, session)
     csms.graph.turn(0.3)
     assert csms.limit.amperage == 9.0
     csms.graph.stop(node)
     csms.start()  # and meanwhile another vehicle has come
-    csms.graph.say(TRANSACTION, replace(SESSION, session_id='session-2'))
+    csms.graph.say(TRANSACTION, replace(session, session_id='session-2'))
     csms.graph.until(lambda: math.isnan(csms.limit.amperage))
     assert csms.stored() == {}
 

@@ -63,7 +63,7 @@ class HwLimit(BlockNode):
     def health(self) -> list[Health]:
         """The limit and what bounds it."""
         level = Level.OK if self._last.amperage > 0.0 else Level.WARN
-        return [Health('limit', level, self._last.reason,
+        return [Health('limit', level, self._last.reason or 'no step yet',
                        {'amperage': f'{self._last.amperage:g}'})]
 
 

@@ -111,7 +111,8 @@ class Iso61851(BlockNode):
 
     def _announce(self, now: float, pilot: ControlPilot) -> None:
         """Publishes what has changed at once, what has not every REPEAT s."""
-        self._inhibitor.hold(pilot.contactor_feedback is True)
+        closed = pilot.contactor_feedback
+        self._inhibitor.hold(pilot.contactor_commanded is True if closed is None else closed)
         if pilot.fault != self._fault:
             self._fault = pilot.fault
             self.get_logger().error(f'fault: {pilot.fault}' if pilot.fault else 'no fault any more')

@@ -155,11 +155,11 @@ class ProfileBook:
         last = 0
         for profile in changed.profiles:
             row, file = self._rows.get(_key(profile)), changed.source_of(profile)
-            if row is None or row.order <= last or row.profile is not profile or row.file != file:
-                keeps = row is not None and row.order > last
-                if not keeps:
-                    self._order += 1
-                row = _Row(profile, file, row.order if row and keeps else self._order)
+            if row is None or row.order <= last:  # installed, or installed anew: at the end
+                self._order += 1
+                row = _Row(profile, file, self._order)
+            elif row.profile is not profile or row.file != file:
+                row = _Row(profile, file, row.order)
             rows[_key(profile)] = row
             last = row.order
         return rows

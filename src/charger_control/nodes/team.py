@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Future
 from typing import Any
 
@@ -82,7 +83,8 @@ class Team(BlockNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('team', PARAMS, **kwargs)
-        name = member_name(self.values['name'], self.get_namespace())
+        self._name = name = member_name(self.values['name'], self.get_namespace())
+        self._followed_at = -math.inf
         self._config = self.checked(lambda values: config_of(values, name))
         self._store = Store(store_file(self.values['state_dir'], self.get_namespace()))
         now = self.now()
@@ -109,6 +111,8 @@ class Team(BlockNode):
             self._step()
 
     def _on_list(self, heard: Heard[TeamAllocation]) -> None:
+        if heard.value.team == self._config.team and heard.value.leader != self._name:
+            self._followed_at = heard.at
         self._leader.hear_list(heard.at, heard.value)
 
     def _on_budget(self, heard: Heard[TeamBudget]) -> None:
@@ -158,8 +162,13 @@ class Team(BlockNode):
         if diagnosis.overdrawing:
             return [Health('team', Level.ERROR, 'drawing more than granted: '
                            + ', '.join(diagnosis.overdrawing), values)]
-        if self._leader.role is not Role.LEADING:
+        now = self.now()
+        leads = self._leader.role is Role.LEADING
+        if not leads and now - self._followed_at <= self._config.lease.valid_for:
             return [Health('team', Level.OK, 'following', values)]
+        if not leads or math.isinf(self._leader.holding_for(now)):
+            return [Health('team', Level.WARN, 'nobody leads: half of the members or more are '
+                           'silent', values)]
         if diagnosis.silent:
             return [Health('team', Level.WARN, f'silent: {", ".join(diagnosis.silent)}', values)]
         return [Health('team', Level.OK, 'leading', values)]

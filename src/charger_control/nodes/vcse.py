@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from charger_control.core.fiscal_meter import MeterReading
@@ -70,6 +71,7 @@ class Vcse(BlockNode):
         self._vcse = Budgeter(self._config)
         self._budget: TeamBudget | None = None
         self._request: Heard[TeamRequest] | None = None
+        self._grid_at = -math.inf
         self._publish = self.publisher(VCSE_BUDGET)
         self.hear(VCSE_REQUEST, self._on_request)
         if self._config.grid_meter:
@@ -82,6 +84,8 @@ class Vcse(BlockNode):
             self._request = heard
 
     def _on_grid(self, heard: Heard[MeterReading]) -> None:
+        if not heard.value.error:
+            self._grid_at = heard.at
         drawn = UNKNOWN_PHASES
         if self._request is not None and self._request.silence(heard.at) <= DRAWN_TIMEOUT:
             drawn = self._request.value.amperage
@@ -100,8 +104,13 @@ class Vcse(BlockNode):
         """The budget and what bounds it."""
         if self._budget is None:
             return [Health('budget', Level.WARN, 'no step yet')]
-        level = Level.WARN if 'silent' in self._budget.reason else Level.OK
-        return [Health('budget', level, self._budget.reason, {
+        reason, silence = self._budget.reason, self.now() - self._grid_at
+        level = Level.WARN if 'no dimming heartbeat' in reason else Level.OK
+        if self._config.grid_meter and silence > self._config.grid_meter_silent:
+            level = Level.WARN
+            if 'grid meter' not in reason:  # the fuse is lower still
+                reason += f'; grid meter silent for {silence:.0f} s'
+        return [Health('budget', level, reason, {
             'amperage': ' '.join(f'{a:.1f}' for a in self._budget.amperage),
             'refused': self._vcse.refused, 'last_refusal': self._vcse.last_refusal})]
 

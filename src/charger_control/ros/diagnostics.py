@@ -31,7 +31,7 @@ class Health:
         level: OK, WARN, ERROR or STALE.
         message: one line for a person.
         values: counters and figures.
-        hardware_id: serial number or port of the device concerned.
+        hardware_id: serial number or port of the device concerned; '': the charger itself.
     """
 
     task: str
@@ -53,13 +53,14 @@ class Reporter:
     def publish(self, healths: Sequence[Health]) -> None:
         """Publishes one array."""
         name = self._node.get_fully_qualified_name().lstrip('/')
+        charger = self._node.get_namespace().strip('/') or self._node.get_name()
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
         for health in healths:
             self._log_change(health)
             array.status.append(DiagnosticStatus(
                 level=bytes([health.level]), name=f'{name}: {health.task}',
-                message=health.message, hardware_id=health.hardware_id,
+                message=health.message, hardware_id=health.hardware_id or charger,
                 values=[KeyValue(key=str(k), value=str(v)) for k, v in health.values.items()]))
         self._publisher.publish(array)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from rclpy.clock import Clock, ClockType
@@ -17,11 +18,14 @@ from rclpy.service import Service
 
 from charger_control.core.heard import Heard
 from charger_control.ros.convert import from_message, to_message
-from charger_control.ros.diagnostics import Health, Reporter
+from charger_control.ros.diagnostics import Health, Level, Reporter
 from charger_control.ros.interfaces import SERVICE_QOS, ServiceRow, Topic
 from charger_control.ros.parameters import Group, Param, ParameterError, declare
 
 T = TypeVar('T')
+
+STARTING = 5.0
+"""s after its start in which a node that lacks something warns: all others may be starting too."""
 
 DEFERRED = object()
 """What a service callback returns when the answer comes later through ``Answer``."""
@@ -43,6 +47,7 @@ class BlockNode(Node):
         self._tick_clock = self.get_clock() if self._simulated else Clock(
             clock_type=ClockType.STEADY_TIME)
         self._reporter = Reporter(self)
+        self._starting_until = self.now() + STARTING
         self.create_timer(1.0, self._report, clock=self._tick_clock)
 
     def checked(self, config_of: Callable[[dict[str, Any]], T]) -> T:
@@ -115,7 +120,10 @@ class BlockNode(Node):
         self.create_timer(1.0 / rate, step, clock=self._tick_clock)
 
     def _report(self) -> None:
-        self._reporter.publish(self.health())
+        healths = self.health()
+        if self.now() < self._starting_until:
+            healths = [replace(h, level=min(h.level, Level.WARN)) for h in healths]
+        self._reporter.publish(healths)
 
     # -- for subclasses --------------------------------------------------------------------------
     def health(self) -> Sequence[Health]:

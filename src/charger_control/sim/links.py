@@ -67,8 +67,6 @@ class BoardLink:
         self._plant = plant
         self._parameters = parameters
         self._offer: tuple[float, float] = (0.0, now)   # A, and when it was last said
-        self._held = 0.0
-        self._wanted = 0.0
         self._write_at = math.inf
         self._poll_at = self._look_at = now
         self._open_until = -math.inf
@@ -109,20 +107,14 @@ class BoardLink:
         if off != self._is_off:
             self._is_off = off
             self.board.write(_COMMAND, [int(off)], now)
-        if self.board.set_amperage != self._held:   # it restarted, or was set by hand
-            self._held = self.board.set_amperage
-        if amperage == self._held:
-            self._wanted, self._write_at = amperage, math.inf
-            return
-        if amperage != self._wanted:
-            self._wanted = amperage
-            self._write_at = min(self._write_at, now + self._parameters.write)
+        raw = math.floor(amperage * self._per_ampere + 1e-6)
+        if raw == round(self.board.set_amperage * self._per_ampere):
+            self._write_at = math.inf
+        elif math.isinf(self._write_at):
+            self._write_at = now + self._parameters.write
         if now >= self._write_at - _DUE:
             self._write_at = math.inf
-            self._held = amperage
-            raw = math.floor(amperage * self._per_ampere + 1e-6)
             self.board.write(_SET_CURRENT, [raw], now)
-            self._held = self.board.set_amperage
 
     def _ask(self) -> PilotReading:
         board = self.board

@@ -85,9 +85,8 @@ class Vehicle:
                 not math.isnan(moved) and _from_whole(moved) > _NOT_WHOLE):
             self._in_between = True
         elif _from_whole(drawn) <= _WHOLE:
-            missing = self.drawn_at(signaled) - drawn
-            most = 1.0 if self._points else _IMPLAUSIBLE
-            if abs(missing) > _MISSED and -_MISSED < missing < most + _MISSED:
+            missing = abs(self.drawn_at(signaled) - drawn)
+            if _MISSED < missing < (1.0 if self._points else _IMPLAUSIBLE) + _MISSED:
                 self._evidence += 1
 
     def stopped(self, signaled: float) -> None:
