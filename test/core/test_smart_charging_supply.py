@@ -39,7 +39,7 @@ def test_a_vehicle_on_one_phase_counts_as_one_after_a_while() -> None:
 def test_switched_phases_count_where_they_can_be_switched_and_nothing_flows() -> None:
     fixed, switching = Supply(3, switches=False), Supply(3, switches=True)
     for supply, expected in ((fixed, 3), (switching, 1)):
-        supply.hear_phases(1)
+        supply.hear_decision(0.0, 1, 16.0)
         assert supply.phases(0.0) == expected
         supply.hear_meter(Heard(IDLE, 0.0))
         assert supply.phases(0.0) == expected
@@ -48,5 +48,26 @@ def test_switched_phases_count_where_they_can_be_switched_and_nothing_flows() ->
         assert supply.phases(1.0) == 3
     switching.hear_meter(Heard(IDLE, 2.0))
     for phases in (0, 3):
-        switching.hear_phases(phases)
+        switching.hear_decision(2.0, phases, 16.0)
         assert switching.phases(2.0) == 3
+
+
+def test_a_paused_vehicle_keeps_its_phases_until_nothing_is_requested() -> None:
+    supply = Supply(3, switches=False)
+    for second in range(12):
+        supply.hear_decision(float(second), 0, 16.0)
+        supply.hear_meter(Heard(ONE_PHASE, float(second)))
+    supply.hear_decision(12.0, 0, 16.0)
+    supply.hear_meter(Heard(IDLE, 13.0))
+    assert supply.phases(13.0) == 1
+    supply.hear_decision(14.0, 0, 0.0)
+    assert supply.phases(14.0) == 3, 'it may be another one by now'
+
+
+def test_a_silent_controller_says_nothing_of_the_vehicle() -> None:
+    supply = Supply(3, switches=False)
+    for second in range(12):
+        supply.hear_decision(0.0, 0, 16.0)
+        supply.hear_meter(Heard(ONE_PHASE, float(second)))
+    supply.hear_meter(Heard(IDLE, 12.0))
+    assert supply.phases(12.0) == 3

@@ -23,6 +23,10 @@ PHASE_ACTIVE_AMPERAGE = 1.0
 """A, from here on a phase counts as used (domain.md 2.2, evcc)."""
 PHASE_SETTLE_TIME = 10.0
 """s of less than PHASE_ACTIVE_AMPERAGE before a phase counts as unused."""
+VOLTAGE_WINDOW = 60.0
+"""s of which the highest voltage counts for W -> A: longer than what loads nearby make it swing."""
+VOLTAGE_STEP = 0.5
+"""V, about three standard deviations of a good meter on a quiet line."""
 SILENCE = 5.0
 """s after which a limit source counts as silent (architecture.md, When something is silent)."""
 FOREVER = 2.0**31 - 1.0
@@ -81,23 +85,30 @@ class PhasesInUse:
 
     All connected phases count until measured; fewer after PHASE_SETTLE_TIME of less than
     PHASE_ACTIVE_AMPERAGE on the others while at least one carries that; back at once when one
-    carries it again.
+    carries it again. A vehicle that pauses keeps its phases: else a one-phase one under a limit of
+    3.7 kW would be left with less than the minimum of three, and never start again.
     """
 
     def __init__(self, connected: int = 3) -> None:
         """``connected``: phases wired to this charge point, 1..3 (L1 first)."""
         self._connected = connected
         self._last_active = [0.0, 0.0, 0.0]
-        self._measuring_since: float | None = None
+        self._is_measured = False
 
-    def update(self, now: float, amperage: Phases) -> None:
-        """Takes the measured A of L1..L3; unmeasured (NaN) phases say nothing."""
+    def update(self, now: float, amperage: Phases, *, is_same_vehicle: bool = False) -> None:
+        """Takes the measured A of L1..L3; unmeasured (NaN) phases say nothing.
+
+        Args:
+            now: s.
+            amperage: of L1..L3.
+            is_same_vehicle: the vehicle has been connected without a break, as far as is known.
+        """
         active = [a >= PHASE_ACTIVE_AMPERAGE for a in amperage[:self._connected]]
         if not any(active):
-            self._measuring_since = None
+            self._is_measured &= is_same_vehicle
             return
-        if self._measuring_since is None:
-            self._measuring_since = now
+        if not self._is_measured:
+            self._is_measured = True
             self._last_active = [now, now, now]
         for phase, is_active in enumerate(active):
             if is_active or math.isnan(amperage[phase]):
@@ -105,15 +116,49 @@ class PhasesInUse:
 
     def reset(self) -> None:
         """Forgets what was measured: another vehicle, or phases were switched."""
-        self._measuring_since = None
+        self._is_measured = False
 
-    def count(self, now: float, switched_on: int = 3) -> int:
+    def count(self, switched_on: int = 3) -> int:
         """Number of phases to divide a power by, 1..3; ``switched_on``: phases on the contactor."""
         connected = min(self._connected, switched_on)
-        if self._measuring_since is None:
+        if not self._is_measured:
             return connected
-        used = sum(now - at < PHASE_SETTLE_TIME for at in self._last_active[:connected])
+        latest = max(self._last_active)
+        used = sum(latest - at < PHASE_SETTLE_TIME for at in self._last_active[:connected])
         return max(1, used)
+
+
+class SteadyVoltage:
+    """The V of each phase that a power is divided by: the highest of VOLTAGE_WINDOW, rounded up.
+
+    A power limit thereby holds whatever the voltage does, and its noise moves no amperage.
+    """
+
+    def __init__(self) -> None:
+        self._peaks: tuple[list[tuple[float, float]], ...] = ([], [], [])
+
+    def update(self, now: float, voltage: Phases) -> Phases:
+        """Takes the measured V of L1..L3.
+
+        Returns:
+            V of L1..L3 in steps of VOLTAGE_STEP; NaN where the measured one cannot be trusted.
+        """
+        low, high = TRUSTED_VOLTAGE
+        steady = []
+        for peaks, value in zip(self._peaks, voltage, strict=True):
+            if not low <= value <= high:
+                peaks.clear()
+                steady.append(NAN)
+                continue
+            # falling from the oldest to the newest: what is below a newer one never counts again
+            while peaks and peaks[-1][1] <= value:
+                peaks.pop()
+            peaks.append((now, value))
+            while now - peaks[0][0] > VOLTAGE_WINDOW:
+                peaks.pop(0)
+            rounded = math.ceil(peaks[0][1] / VOLTAGE_STEP - 1e-9) * VOLTAGE_STEP
+            steady.append(min(rounded, high))
+        return steady[0], steady[1], steady[2]
 
 
 def usable_voltage(voltage: Sequence[float]) -> float:

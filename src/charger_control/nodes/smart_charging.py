@@ -103,7 +103,8 @@ class SmartCharging(BlockNode):
         if self._keeper.installed.lost:
             self.get_logger().error(f'charging profiles are lost: {self._keeper.installed.lost}')
         self.hear(METER, self._supply.hear_meter)
-        self.hear(DECISION, lambda heard: self._supply.hear_phases(heard.value.phases))
+        self.hear(DECISION, lambda heard: self._supply.hear_decision(
+            heard.at, heard.value.phases, heard.value.requested_amperage))
         self.hear(LIMIT_HW, self._on_hardware)
         self.hear(TRANSACTION, self._on_transaction)
         self.every(LOOK_RATE, self._look)

@@ -20,8 +20,11 @@ from charger_control.core.heard import Heard
 from charger_control.core.limits import (
     FOREVER,
     PHASE_ACTIVE_AMPERAGE,
+    SILENCE,
+    UNKNOWN_PHASES,
     AmperageLimit,
     PhasesInUse,
+    SteadyVoltage,
 )
 from charger_control.core.moment import Moment
 
@@ -78,6 +81,8 @@ class Api:
         self._unsaved = ''
         self._rewrite_at = -math.inf
         self._phases = PhasesInUse(config.phases)
+        self._steady = SteadyVoltage()
+        self._voltage = UNKNOWN_PHASES
         self._meter: Heard[MeterReading] | None = None
         self._decision: Heard[Decision] | None = None
 
@@ -99,11 +104,15 @@ class Api:
         """Measured voltages, and the phases that carry current."""
         if not heard.value.error:
             self._meter = heard
-            self._phases.update(heard.at, heard.value.amperage)
+            self._voltage = self._steady.update(heard.at, heard.value.voltage)
+            self._phases.update(heard.at, heard.value.amperage,
+                                is_same_vehicle=self._has_vehicle(heard.at))
 
     def hear_decision(self, heard: Heard[Decision]) -> None:
-        """How many phases are switched on."""
+        """How many phases are switched on, and whether there is a vehicle."""
         self._decision = heard
+        if not self._has_vehicle(heard.at):
+            self._phases.reset()
 
     # -- requests --------------------------------------------------------------------------------
     def propose(self, request: SetLimits, present: Moment) -> Change:
@@ -179,7 +188,13 @@ class Api:
         carrying = any(a >= PHASE_ACTIVE_AMPERAGE for a in heard.value.amperage)
         if self._config.has_phase_shutoff and self._decision is not None and not carrying:
             switched = self._decision.value.phases or 3
-        return Supply(heard.value.voltage, self._phases.count(now, switched))
+        return Supply(self._voltage, self._phases.count(switched))
+
+    def _has_vehicle(self, now: float) -> bool:
+        """Whether one is known to be there: without, nothing is requested."""
+        heard = self._decision
+        return (heard is not None and heard.silence(now) <= SILENCE
+                and heard.value.requested_amperage > 0.0)
 
     # -- parts -----------------------------------------------------------------------------------
     def _raises(self, values: Values, before: Values, now: float) -> bool:
