@@ -155,6 +155,19 @@ def test_a_paused_vehicle_that_comes_back_on_three_counts_as_three_at_once():
     assert phases.count() == 3
 
 
+def test_after_a_pause_three_phases_count_while_only_the_first_carries_again():
+    phases = PhasesInUse(3)
+    for now in range(20):
+        phases.update(float(now), (16.0, 16.0, 16.0), is_same_vehicle=True)
+    for now in range(20, 100):
+        phases.update(float(now), (0.0, 0.0, 0.0), is_same_vehicle=True)
+    for now in range(100, 109):
+        phases.update(float(now), (6.0, 0.0, 0.0), is_same_vehicle=True)
+        assert phases.count() == 3
+    phases.update(110.0, (6.0, 0.0, 0.0), is_same_vehicle=True)
+    assert phases.count() == 1
+
+
 def test_reset_forgets_the_vehicle():
     phases = PhasesInUse(3)
     for now in range(30):

@@ -93,6 +93,7 @@ class PhasesInUse:
         """``connected``: phases wired to this charge point, 1..3 (L1 first)."""
         self._connected = connected
         self._last_active = [0.0, 0.0, 0.0]
+        self._active_at = 0.0
         self._is_measured = False
 
     def update(self, now: float, amperage: Phases, *, is_same_vehicle: bool = False) -> None:
@@ -110,6 +111,9 @@ class PhasesInUse:
         if not self._is_measured:
             self._is_measured = True
             self._last_active = [now, now, now]
+        elif now - self._active_at > PHASE_SETTLE_TIME:     # a pause says nothing of any phase
+            self._last_active = [at + now - self._active_at for at in self._last_active]
+        self._active_at = now
         for phase, is_active in enumerate(active):
             if is_active or math.isnan(amperage[phase]):
                 self._last_active[phase] = now
@@ -123,8 +127,7 @@ class PhasesInUse:
         connected = min(self._connected, switched_on)
         if not self._is_measured:
             return connected
-        latest = max(self._last_active)
-        used = sum(latest - at < PHASE_SETTLE_TIME for at in self._last_active[:connected])
+        used = sum(self._active_at - at < PHASE_SETTLE_TIME for at in self._last_active[:connected])
         return max(1, used)
 
 
