@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from charger_control.cli.config import problems
+from charger_control.cli.config import disagreements, problems
 
 CONFIG = Path(__file__).parents[2] / 'config'
 METER = {'device': {'driver': 'sdm630', 'port': '/dev/ttyUSB0', 'unit': 2}}
@@ -55,3 +55,13 @@ def test_each_charger_of_a_depot_is_checked(depot: list[Path], tmp_path: Path) -
 def test_a_leader_that_is_not_of_the_team_is_named(depot: list[Path], tmp_path: Path) -> None:
     other = written(tmp_path / 'o.yaml', depot={'team': {'name': 'nobody'}})
     assert any("'nobody'" in line for line in problems([*depot, other]))
+
+
+def test_what_nodes_of_one_charger_were_told_differently_is_named(
+        depot: list[Path], tmp_path: Path) -> None:
+    assert disagreements(depot) == []
+    odd = written(tmp_path / 'odd.yaml', cp02={'api': {'phases': 1}})
+    found = disagreements([*depot, odd])
+    assert len(found) == 1 and found[0].startswith('/cp02: api.phases = 1')
+    assert disagreements([*depot, written(tmp_path / 'one.yaml', cp02={
+        node: {'phases': 1} for node in ('api', 'hw_limit', 'smart_charging')})]) == []

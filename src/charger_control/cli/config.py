@@ -25,6 +25,8 @@ TEAM_LIKE = frozenset({*TEAM_BLOCKS, GRID_METER})
 """Nodes of a team; the others are a charger's."""
 OPTIONAL = frozenset({GRID_METER})
 """Nodes that run only where a file has a section for them."""
+SAME_EVERYWHERE = ('phases', 'has_phase_shutoff')
+"""Parameters by which several nodes are told the same fact of the charge point."""
 
 
 def problems(paths: list[Path]) -> list[str]:
@@ -52,6 +54,25 @@ def problems(paths: list[Path]) -> list[str]:
                     config_of(checked)
             except (ParameterError, ValueError) as error:
                 found.append(f'{namespace}: {error}' if len(namespaces) > 1 else str(error))
+    return found
+
+
+def disagreements(paths: list[Path]) -> list[str]:
+    """Facts of one charge point that its nodes were told differently, one line each."""
+    patterns = [pattern for path in paths for pattern, _ in load(path)]
+    found = []
+    for namespace in _namespaces_of(patterns, 'hw_limit'):
+        for fact in SAME_EVERYWHERE:
+            said: dict[str, object] = {}
+            for node in NODES.keys() - TEAM_LIKE:
+                module = import_module(f'charger_control.{NODES[node]}')
+                for param in module.PARAMS:
+                    if param.name == fact:
+                        said[node] = values_of(paths, node, namespace).get(fact, param.default)
+            if len({repr(value) for value in said.values()}) > 1:
+                told = ', '.join(f'{node}.{fact} = {value}' for node, value in sorted(said.items()))
+                found.append(f'{namespace}: {told}: the same charge point; say {fact} once, under '
+                             f'"/**"')
     return found
 
 
@@ -87,4 +108,6 @@ def check_files(files: tuple[Path, ...]) -> None:
         click.echo(line, err=True)
     if wrong:
         sys.exit(EXIT_CONFIG)
+    for line in disagreements(list(files)):
+        click.echo(f'warning: {line}', err=True)
     click.echo(f'{", ".join(str(f) for f in files)}: good')

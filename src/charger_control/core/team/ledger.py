@@ -32,9 +32,9 @@ class Claim(NamedTuple):
     Attributes:
         due: max(allocated, failsafe): what it may take on its own account.
         reserved: max(allocated, drawable, failsafe): what nobody else may be given.
-        overdrawn: what its vehicle takes beyond ``due``, once that has lasted: nobody is lowered
-            for one that is still coming down, or that does not know yet, soon after its start,
-            what its vehicle draws.
+        overdrawn: what its vehicle takes beyond all that it might take lately, once that has
+            lasted: nobody is lowered for one that is still coming down, as all are while a budget
+            falls steadily, or that does not know yet, soon after its start, what its vehicle draws.
     """
 
     due: float
@@ -53,14 +53,16 @@ class Account:
             heard.
     """
 
-    __slots__ = ('_configured_failsafe', '_namings', '_over_since', '_times', 'answered',
-                 'heard_at', 'phases', 'request')
+    __slots__ = ('_configured_failsafe', '_lowered', '_namings', '_over_since', '_times',
+                 'answered', 'heard_at', 'phases', 'request')
 
     def __init__(self, times: LeaseTimes, failsafe: float) -> None:
         """``failsafe``: A per phase to count on while the member has not said."""
         self._times = times
         self._configured_failsafe = failsafe
         self._namings: deque[Naming] = deque()
+        self._lowered: list[tuple[float, float]] = []
+        """When what was granted fell, and from what; falling from the oldest to the newest."""
         self._over_since: float | None = None
         self.request: TeamRequest | None = None
         self.heard_at = 0.0
@@ -84,8 +86,10 @@ class Account:
         # member does not say whether it had the line of the list before
         if request.accepted_leader == leader and any(
                 naming.list_id == accepted for naming in self._namings):
+            freed = 0.0
             while self._namings[0].list_id != accepted:
-                self._namings.popleft()
+                freed = max(freed, self._namings.popleft().amperage)
+            self._note_lowering(now, freed)
         self._count_phases()
         return True
 
@@ -99,8 +103,10 @@ class Account:
         """The most of what was named and may be in force, A per phase."""
         namings = self._namings
         if namings and namings[0].until <= now:
+            freed = 0.0
             while namings and namings[0].until <= now:
-                namings.popleft()
+                freed = max(freed, namings.popleft().amperage)
+            self._note_lowering(now, freed)
             self._count_phases()
         return max((naming.amperage for naming in namings), default=0.0)
 
@@ -115,12 +121,29 @@ class Account:
         if request is None or request.drawable_amperage <= due or not (
                 self._namings or now < self.heard_at + self._times.reservation(self._fall_time)):
             self._over_since = None
+            self._lowered.clear()
             return Claim(due, due, 0.0)
         if self._over_since is None:
             self._over_since = now
         lasting = now - self._over_since >= self._fall_time + self._times.margin
-        over = request.drawable_amperage - due
-        return Claim(due, request.drawable_amperage, over if lasting else 0.0)
+        over = request.drawable_amperage - max(due, self._lately_granted(now)) if lasting else 0.0
+        return Claim(due, request.drawable_amperage, max(over, 0.0))
+
+    def _note_lowering(self, now: float, freed: float) -> None:
+        if freed > max((naming.amperage for naming in self._namings), default=0.0):
+            while self._lowered and self._lowered[-1][1] <= freed:
+                self._lowered.pop()
+            self._lowered.append((now, freed))
+
+    def _lately_granted(self, now: float) -> float:
+        """The most that was in force within the time that a member may need to come down.
+
+        One margin is for the vehicle's way from request to list, one for the next request.
+        """
+        since = now - self._fall_time - 2.0 * self._times.margin
+        while self._lowered and self._lowered[0][0] < since:
+            self._lowered.pop(0)
+        return self._lowered[0][1] if self._lowered else 0.0
 
     @property
     def request_sequence(self) -> int:
