@@ -1,41 +1,41 @@
-"""Web clients of one charger: `python bench/bridge.py [--quick] [--json FILE]`.
+"""Web clients of one charger: `python bench/bridge.py [--quick] [--only CASE] [--json FILE]`.
 
-Side by side in one run: our bridge and the plainest Flask + flask-sock on werkzeug, each a process
-that hears a real ROS topic from a publisher process, and one load client that shares the cores.
+Side by side in one run: our bridge, the plainest Flask + flask-sock on werkzeug, and, where they
+are at hand (bench/peers/), rosbridge_suite's WebSocket server and ros2-http-gateway. Each is a
+process that hears the same ROS topic from a publisher process; so is what makes the load.
 Each frame carries when it was published and its number: latency is publish → client, loss counts
-numbers that a client did not get. Figures of rosbridge and ros2-http-gateway are stored ones.
+numbers that a client did not get. `--only control`: what the load does to the ticks of a running
+charger; `--fuzz SECONDS`: abuse, and what it does to memory and answers.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
-import re
-import resource
-import select
-import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+sys.path.insert(0, str(Path(__file__).parents[1] / 'test'))
 
 import rclpy
+from web.guesses import measure
+from web.servers import PEERS, NotHereError, cpu_seconds, process, server, status
 
 from charger_control.core.cppwm_controller.types import Charging
 from charger_control.ros import interfaces
 from charger_control.ros.node import BlockNode
 
 HERE = Path(__file__).parent
-TICK = os.sysconf('SC_CLK_TCK')
-STAMP = re.compile(rb'"energyImported":([0-9.]+),"lastActivePower":([0-9.]+)')
 STORED = {
     'rosbridge.ws500x10.loss_percent': 32.0, 'rosbridge.ws500x10.p99_ms': 1158.0,
     'rosbridge.ws500x10.cpu_percent': 77.0, 'rosbridge.ws500x100.frames_s': 3086.0,
@@ -44,9 +44,24 @@ STORED = {
     'http_gateway.rest32.rps': 4350.0,
 }
 """rosbridge_suite 2.1.0 and ros2-http-gateway 0.2.0 (SSE), measured on a machine of the same kind
-on 22 Nov 2026 with frames of 230-260 bytes; not part of this run."""
+on 22 Nov 2026 with frames of 230-260 bytes: taken where a peer is not at hand, and marked."""
 CASES = [(clients, hz) for hz in (10, 100) for clients in (1, 50, 200, 500)]
-QUICK = [(50, 10), (500, 10), (500, 100)]
+QUICK = [(500, 10), (200, 100), (500, 100)]
+BUDGET = {
+    'ours.ws500x10.loss_percent': 0.0, 'ours.ws500x10.p99_ms': 30.0,
+    'ours.ws500x10.cpu_percent': 10.0, 'ours.ws500x10.memory_mb': 160.0,
+    'ours.ws200x100.loss_percent': 0.0, 'ours.ws200x100.p99_ms': 10.0, 'ours.connect500_s': 4.0,
+    'ours.rest1.p99_ms': 6.0, 'ours.stalled.change_percent': 10.0,
+    'ours.control.latest_tick_ms': 50.0, 'ours.control.offers_lost': 0.0,
+    'ours.guesses.largest_t': 4.5, 'ours.fuzz.status_500': 0.0, 'ours.fuzz.hung': 0.0,
+    'ours.fuzz.growth_mb': 5.0,
+}
+"""The most that is allowed."""
+Table = dict[str, float]
+
+
+class LoadError(Exception):
+    """A server that did not serve its clients."""
 
 
 def publish(hz: float) -> None:
@@ -64,252 +79,164 @@ def publish(hz: float) -> None:
 
 
 @contextmanager
-def process(*command: str, ready: str) -> Iterator[tuple[int, str]]:
-    """A child, its pid and the line that told it was ready."""
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert child.stdout is not None
-        line = next((text for text in child.stdout if ready in text), '')
-        if not line:
-            raise RuntimeError(f'{command} did not start')
-        yield child.pid, line
-    finally:
-        child.send_signal(signal.SIGINT)
-        try:
-            child.wait(5.0)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-@contextmanager
-def server(name: str) -> Iterator[tuple[int, int]]:
-    """Pid and port of a bridge."""
-    if name == 'ours':
-        with process(sys.executable, '-m', 'charger_control.bridge.node', '--ros-args', '-r',
-                     '__ns:=/charger', '-p', 'port:=0', '-p', 'max_clients:=600', '-p',
-                     'max_rate:=1000.0', ready='serving') as (pid, line):
-            yield pid, int(re.findall(r'http://127\.0\.0\.1:(\d+)/', line)[0])
-        return
-    with socket.create_server(('127.0.0.1', 0)) as free:
-        port = free.getsockname()[1]
-    with process(sys.executable, str(HERE / 'peers' / 'flask_plain.py'), str(port),
-                 ready='Serving') as (pid, _):
-        until = time.monotonic() + 10.0
-        while socket.socket().connect_ex(('127.0.0.1', port)) and time.monotonic() < until:
-            time.sleep(0.05)
+def running(name: str, hz: float) -> Iterator[tuple[int, int]]:
+    """A bridge and a publisher: pid and port."""
+    with server(name) as (pid, port), process(sys.executable, __file__, '--publish', str(hz),
+                                              ready='ready'):
         yield pid, port
 
 
-class Clients:
-    """WebSocket clients on one epoll."""
-
-    def __init__(self, port: int, count: int, stalled: int = 0) -> None:
-        started = time.monotonic()
-        self.poll = select.epoll()
-        self.sockets: dict[int, socket.socket] = {}
-        self.buffers: dict[int, bytes] = {}
-        self.stalled = [self._connect(port, 4096)[0] for _ in range(stalled)]
-        for _ in range(count):
-            sock, rest = self._connect(port)
-            self.sockets[sock.fileno()], self.buffers[sock.fileno()] = sock, rest
-            self.poll.register(sock, select.EPOLLIN)
-        self.connect_s = time.monotonic() - started
-
-    @staticmethod
-    def _connect(port: int, buffer: int = 0) -> tuple[socket.socket, bytes]:
-        sock = socket.socket()
-        sock.settimeout(30.0)
-        if buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        sock.connect(('127.0.0.1', port))
-        sock.sendall(b'GET /api/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n'
-                     b'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
-                     b'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n')
-        data = b''
-        while b'\r\n\r\n' not in data:
-            data += sock.recv(4096)
-        head, _, rest = data.partition(b'\r\n\r\n')
-        if b' 101 ' not in head:
-            raise RuntimeError(head.decode())
-        sock.setblocking(False)
-        return sock, rest
-
-    def read(self, seconds: float) -> tuple[int, list[float], dict[int, set[int]]]:
-        """Frames, latencies in ms, and the numbers that each client got."""
-        frames, latencies = 0, []
-        numbers: dict[int, set[int]] = {fd: set() for fd in self.sockets}
-        end = time.monotonic() + seconds
-        while (now := time.monotonic()) < end:
-            for fd, _ in self.poll.poll(end - now):
-                data = self.buffers[fd] + self.sockets[fd].recv(262144)
-                at, now, start = 0, time.monotonic(), 0
-                while len(data) >= start + 4:
-                    length, at = data[start + 1], start + 2
-                    if length == 126:
-                        length, at = int.from_bytes(data[start + 2:start + 4], 'big'), start + 4
-                    if len(data) < at + length:
-                        break
-                    start = at + length
-                    found = STAMP.search(data, at, start)
-                    if found:
-                        frames += 1
-                        latencies.append((now - float(found[1])) * 1e3)
-                        numbers[fd].add(int(float(found[2])))
-                self.buffers[fd] = data[start:]
-        return frames, latencies, numbers
-
-    def wait(self) -> None:
-        """Until every client has had a value: ROS nodes take a while to find each other."""
-        waiting, until = set(self.sockets), time.monotonic() + 30.0
-        while waiting and time.monotonic() < until:
-            _, _, numbers = self.read(0.2)
-            waiting -= {fd for fd, got in numbers.items() if got}
-        if waiting:
-            raise RuntimeError(f'{len(waiting)} clients got no value in 30 s')
-
-    def close(self) -> None:
-        for sock in [*self.sockets.values(), *self.stalled]:
-            sock.close()
-        self.poll.close()
+def load(what: str, name: str, port: int, pid: int, **options: float) -> Table:
+    """Runs the load generator; its figures, and the server's CPU in its window."""
+    command = [sys.executable, str(HERE / 'web' / 'load.py'), what, name, str(port)]
+    for option, value in options.items():
+        command += [f'--{option}', str(value)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        result: Table = {}
+        began = 0.0, 0.0
+        for line in child.stdout:
+            now = cpu_seconds(pid), time.monotonic()
+            if line.startswith('begin'):
+                began = now
+            elif line.startswith('end'):
+                result['cpu_percent'] = 100.0 * (now[0] - began[0]) / (now[1] - began[1])
+            else:
+                result |= json.loads(line)
+                continue
+            child.stdin.write('\n')
+            child.stdin.flush()
+    if child.returncode:
+        raise LoadError(f'{what} {options}: the clients were not served')
+    return result
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f'/proc/{pid}/stat').read_text().rsplit(') ', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def status(pid: int, name: str) -> int:
-    text = Path(f'/proc/{pid}/status').read_text()
-    return int(re.findall(rf'{name}:\s+(\d+)', text)[0])
-
-
-def percentile(values: list[float], percent: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))] if values else 0.0
-
-
-def websocket(name: str, count: int, hz: int, seconds: float, stalled: int = 0) -> dict[str, float]:
+def websocket(name: str, count: int, hz: int, seconds: float) -> Table:
     """One case of the fan-out."""
-    with server(name) as (pid, port), process(sys.executable, __file__, '--publish', str(hz),
-                                              ready='ready'):
-        clients = Clients(port, count, stalled)
+    with running(name, hz) as (pid, port):
+        values = load('ws', name, port, pid, count=count, seconds=seconds)
+        return {**values, 'memory_mb': status(pid, 'VmHWM') / 1024,
+                'threads': status(pid, 'Threads')}
+
+
+def rest(name: str, connections: int, seconds: float) -> Table:
+    with running(name, 10) as (pid, port):
+        return load('rest', name, port, pid, count=connections, seconds=seconds)
+
+
+def stalled(seconds: float) -> Table:
+    """What five clients that never read do to the others."""
+    with running('ours', 100) as (pid, port):
+        values = load('ws', 'ours', port, pid, count=50, seconds=seconds, stalled=5, rounds=5)
+        del values['cpu_percent']
+        return values
+
+
+def control(seconds: float, abuse: float) -> Table:
+    """The ticks of a whole simulated charger under every kind of load, and its offer."""
+    from live_charger import live_charger  # noqa: PLC0415
+    from live_topics import topics_of  # noqa: PLC0415
+    from web.abuse import Abuse  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder, live_charger(
+            Path(folder), {'bridge': {'max_clients': 600}}) as charger, ExitStack() as stack:
+        charger.charge()
+        port, pid = int(charger.url.rsplit(':', 1)[1]), charger.pid_of('bridge')
+        topics = stack.enter_context(topics_of(charger.namespace, interfaces.AVAILABLE, raw=True))
+        topics.wait_for(interfaces.AVAILABLE, bool, 10.0, 'a tick')
+        time.sleep(seconds)
+        quiet = len(topics.all(interfaces.AVAILABLE))
+        lost = len([e for e in charger.events('offer') if e['amperage'] == 0.0])
+        load('ws', 'ours', port, pid, count=500, seconds=seconds)
+        load('rest', 'ours', port, pid, count=32, seconds=seconds)
+        Abuse(port, pid).run(abuse)
+        stamps = [m.header.stamp.sec + m.header.stamp.nanosec * 1e-9
+                  for m in topics.all(interfaces.AVAILABLE)]
+        late = [b - a - 0.1 for a, b in itertools.pairwise(stamps)]
+        lost = len([e for e in charger.events('offer') if e['amperage'] == 0.0]) - lost
+        return {'ticks': len(late), 'quiet_latest_tick_ms': 1e3 * max(late[:quiet - 1]),
+                'latest_tick_ms': 1e3 * max(late[quiet - 1:]), 'offers_lost': lost}
+
+
+def fuzz(seconds: float) -> Table:
+    from web.abuse import Abuse  # noqa: PLC0415
+
+    with running('ours', 10) as (pid, port):
+        return Abuse(port, pid).run(seconds)
+
+
+class Report:
+    """Prints as it comes, and keeps."""
+
+    def __init__(self) -> None:
+        self.result: Table = {}
+        self._missing: set[str] = set()
+
+    def add(self, name: str, case: str, measure: Any, *arguments: Any) -> None:
         try:
-            clients.wait()
-            clients.read(0.5 if not stalled else 3.0)   # the buffers of the stalled are full
-            cpu, start = cpu_seconds(pid), time.monotonic()
-            frames, latencies, numbers = clients.read(seconds)
-            elapsed = time.monotonic() - start
-            cpu = (cpu_seconds(pid) - cpu) / elapsed * 100
-            _, _, late = clients.read(1.0)   # what was on its way is not lost
-        finally:
-            clients.close()
-        window = {n for got in numbers.values() for n in got}
-        wanted = set(range(min(window), max(window) + 1)) if window else set()
-        missing = sum(len(wanted - got - late[fd]) for fd, got in numbers.items())
-        return {'frames_s': frames / elapsed, 'loss_percent': 100 * missing / max(
-                    1, len(wanted) * count), 'p50_ms': percentile(latencies, 50),
-                'p99_ms': percentile(latencies, 99), 'cpu_percent': cpu,
-                'memory_mb': status(pid, 'VmRSS') / 1024, 'threads': status(pid, 'Threads'),
-                'connect_s': clients.connect_s}
+            values: Table = measure(*arguments)
+        except NotHereError as why:
+            if name not in self._missing:
+                print(f'{name:12} not measured: {why}', flush=True)
+            self._missing.add(name)
+            return
+        except LoadError as why:
+            print(f'{name:12} {case:10} failed: {why}', flush=True)
+            return
+        print(f'{name:12} {case:10} ' + '  '.join(
+            f'{key} {value:.1f}' for key, value in values.items()), flush=True)
+        self.result |= {f'{name}.{case}.{key}': round(value, 3) for key, value in values.items()}
+        if case == 'ws500x10':
+            self.result[f'{name}.connect500_s'] = round(values['connect_s'], 3)
 
-
-def rest(name: str, connections: int, seconds: float) -> dict[str, float]:
-    """GET /api/v1/charging over connections that are kept where the server keeps them."""
-    request = b'GET /api/v1/charging HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
-    with server(name) as (_, port), process(sys.executable, __file__, '--publish', '10',
-                                            ready='ready'):
-        while b'16.3' not in _get(port, request):
-            time.sleep(0.1)
-        poll = select.epoll()
-        sockets: dict[int, socket.socket] = {}
-        answers: dict[int, bytes] = {}
-        sent: dict[int, float] = {}
-
-        def ask(sock: socket.socket | None = None) -> None:
-            if sock is None:
-                sock = socket.create_connection(('127.0.0.1', port))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sockets[sock.fileno()] = sock
-                poll.register(sock, select.EPOLLIN)
-            sent[sock.fileno()], answers[sock.fileno()] = time.monotonic(), b''
-            sock.sendall(request)
-
-        for _ in range(connections):
-            ask()
-        times: list[float] = []
-        refused = 0
-        start = time.monotonic()
-        while (now := time.monotonic()) - start < seconds:
-            for fd, _ in poll.poll(0.5):
-                sock = sockets[fd]
-                data = sock.recv(65536)
-                answers[fd] += data
-                if data and b'}' not in answers[fd]:
-                    continue   # the head came first
-                if data:
-                    times.append((time.monotonic() - sent[fd]) * 1e3)
-                    refused += b' 200 ' not in answers[fd][:20]
-                if not data or b'onnection: close' in answers[fd]:
-                    poll.unregister(fd)
-                    del sockets[fd]
-                    sock.close()
-                    ask()
-                else:
-                    ask(sock)
-        for sock in sockets.values():
-            sock.close()
-        return {'rps': len(times) / (now - start), 'p50_ms': percentile(times, 50),
-                'p99_ms': percentile(times, 99), 'refused': refused}
-
-
-def _get(port: int, request: bytes) -> bytes:
-    with socket.create_connection(('127.0.0.1', port)) as sock:
-        sock.settimeout(0.3)   # our server keeps the connection
-        sock.sendall(request)
-        data = b''
-        try:
-            while part := sock.recv(65536):
-                data += part
-        except TimeoutError:
-            pass
-        return data
-
-
-def line(name: str, case: str, values: dict[str, float]) -> None:
-    print(f'{name:12} {case:14} ' + '  '.join(
-        f'{key} {value:.1f}' for key, value in values.items()), flush=True)
+    def end(self) -> None:
+        """What was stored, and what is over its budget."""
+        stored = {key: value for key, value in STORED.items()
+                  if key.split('.')[0] in self._missing}
+        if stored:
+            print('stored, not of this run:', json.dumps(stored))
+            self.result |= stored
+        for key, most in BUDGET.items():
+            if key in self.result:
+                value = self.result[key]
+                print(f'{"ok  " if value <= most else "OVER"} {key} {value:g} (at most {most:g})')
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--quick', action='store_true', help='fewer cases, shorter')
+    parser.add_argument('--only', default='ws,rest,stalled,guesses,control', metavar='CASES',
+                        help='of ws, ws500x10 and the like, rest, stalled, guesses, control')
+    parser.add_argument('--servers', default=','.join(('ours', *PEERS)))
+    parser.add_argument('--fuzz', type=float, default=0.0, metavar='SECONDS')
     parser.add_argument('--json', type=Path, metavar='FILE')
     parser.add_argument('--publish', type=float, metavar='HZ', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.publish:
         publish(options.publish)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(
-        resource.RLIMIT_NOFILE)[1]))
     seconds = 2.0 if options.quick else 4.0
-    result: dict[str, Any] = dict(STORED)
+    names, only, report = options.servers.split(','), options.only.split(','), Report()
     for count, hz in QUICK if options.quick else CASES:
-        for name in ('ours', 'flask_plain'):
-            values = websocket(name, count, hz, seconds)
-            line(name, f'ws {count} x {hz} Hz', values)
-            if count == 500 and hz == 10:
-                result[f'{name}.connect500_s'] = values['connect_s']
-            result |= {f'{name}.ws{count}x{hz}.{key}': v for key, v in values.items()}
-    values = websocket('ours', 50, 100, seconds, stalled=5)
-    line('ours', 'and 5 stalled', values)
-    result |= {f'ours.stalled50x100.{key}': v for key, v in values.items()}
+        if {'ws', f'ws{count}x{hz}'} & set(only):
+            for name in names:
+                report.add(name, f'ws{count}x{hz}', websocket, name, count, hz, seconds)
     for connections in (1, 32):
-        for name in ('ours', 'flask_plain'):
-            values = rest(name, connections, seconds)
-            line(name, f'rest {connections}', values)
-            result |= {f'{name}.rest{connections}.{key}': v for key, v in values.items()}
-    print('stored, not of this run:', json.dumps(STORED))
+        for name in names:
+            if 'rest' in only and name != 'rosbridge':   # which has none
+                report.add(name, f'rest{connections}', rest, name, connections, seconds)
+    if 'stalled' in only:
+        report.add('ours', 'stalled', stalled, seconds)
+    if 'control' in only:
+        report.add('ours', 'control', control, 2 * seconds, 2 * seconds)
+    if 'guesses' in only:
+        report.add('ours', 'guesses', measure)
+    if options.fuzz:
+        report.add('ours', 'fuzz', fuzz, options.fuzz)
+    report.end()
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
+        options.json.write_text(json.dumps(report.result, indent=1) + '\n')
 
 
 if __name__ == '__main__':

@@ -33,8 +33,10 @@ Measures, for each rule
   evs, steps, steps_followed  how many there were; steps: for each rule
   simulator.realtime_factor   simulated s of our loop (controller, pilot, plant, meter) per s of CPU
 
-Percentiles are over steps unless said otherwise. The default takes up to 10 minutes on two cores;
---full takes 1000 vehicles and also meters at 10 Hz and 0.2 Hz.
+Then the same of ours by meter, by board and by how the vehicle obeys, and the set-points that went
+worst, by vehicle. Percentiles are over steps unless said otherwise. The default takes up to 10
+minutes on two cores; --full takes 1000 vehicles and also meters at 10 Hz and 0.2 Hz. --pi, --noise
+and --only-ours are for tuning (docs/tuning.md).
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ from regulation.trial import OURS, WINDOW, Order, Run, carry_out
 
 from charger_control.sim.loop import Loop
 from charger_control.sim.population import population
-from charger_control.sim.quality import GRACE, Quality, Task
+from charger_control.sim.quality import GRACE, TOLERANCE, Quality, Task
 
 ALL = (OURS, *RULES)
 TARGETS = {'steady_error_p95_a': 0.2, 'settle_excess_p95_s': 0.0, 'overshoot_excess_p99_a': 0.2,
@@ -127,7 +129,7 @@ def carry_out_all(orders: Sequence[Order], processes: int) -> list[Run]:
 
 def table(title: str, figures: dict[str, dict[str, float]]) -> str:
     names = list(next(iter(figures.values())))
-    lines = [f'{title:<30}' + ''.join(f'{rule:>11}' for rule in figures) + '   must be']
+    lines = [f'{title:<30}' + ''.join(f'{rule!s:>11}' for rule in figures) + '   must be']
     for name in names:
         target = f'  <= {TARGETS[name]:g}' if name in TARGETS else ''
         lines.append(f'  {name:<28}' + ''.join(f'{figures[rule][name]:>11.2f}'
@@ -142,6 +144,22 @@ def by(runs: Sequence[Run], key: Callable[[Run], object]) -> dict[object, list[R
     return dict(sorted(groups.items(), key=lambda item: str(item[0])))
 
 
+def worst(runs: Sequence[Run], most: int = 10) -> list[str]:
+    """The set-points that went worst, a line each: where to look when something fails."""
+    bad = []
+    for run in runs:
+        for number, (task, quality) in enumerate(run.steps):
+            late = quality.settled_after - task.budget(run.order.period)
+            if task.can_follow and (late > 0.0 or quality.steady_error > TOLERANCE):
+                bad.append((late, f'  vehicle {run.order.vehicle} ({run.kind}), '
+                            f'{1 / run.order.period:g} Hz, {run.board_step:g} A, step {number}: '
+                            f'{task.commanded:g} A, T {task.settling:.1f} s, {late:+.1f} s, '
+                            f'{quality.steady_error:.2f} A off'))
+    bad.sort(reverse=True)
+    rest = [f'  and {len(bad) - most} more'] if len(bad) > most else []
+    return [line for _, line in bad[:most]] + rest or ['  none']
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,19 +169,28 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=10, metavar='N', help='set-points of each')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--trim', type=float, default=2.0, metavar='A', help='what ours may add')
+    parser.add_argument('--pi', action='append', default=[], metavar='NAME=VALUE',
+                        help='parameter of our regulator, repeatable')
+    parser.add_argument('--noise', type=float, default=0.01, metavar='A', help='of the meters')
+    parser.add_argument('--only-ours', action='store_true', help='and the open loop')
     parser.add_argument('--processes', type=int, default=min(2, os.cpu_count() or 1))
     arguments = parser.parse_args()
     evs = arguments.evs or (1000 if arguments.full else 200)
     periods = (0.1, 0.2, 1.0, 5.0) if arguments.full else (0.2, 1.0)
 
+    rules = (OURS, 'open_loop') if arguments.only_ours else ALL
+    gains = tuple((name, float(value)) for name, value in
+                  (pair.split('=') for pair in arguments.pi))
+
     begin = time.monotonic()
-    orders = [Order(vehicle, arguments.seed, arguments.steps, period, arguments.trim, ALL)
+    orders = [Order(vehicle, arguments.seed, arguments.steps, period, arguments.trim, rules,
+                    gains, arguments.noise)
               for vehicle in range(evs) for period in periods]
     runs = carry_out_all(orders, arguments.processes)
     open_loop = {(run.order.vehicle, run.order.period): run
                  for run in runs if run.rule == 'open_loop'}
     figures = {rule: measures([run for run in runs if run.rule == rule], open_loop)
-               for rule in ALL}
+               for rule in rules}
     ours = [run for run in runs if run.rule == OURS]
     factor = realtime_factor()
 
@@ -174,6 +201,11 @@ def main() -> None:
            for period, group in by(ours, lambda run: run.order.period).items()},
         **{f'{step:g} A': measures(group, open_loop)
            for step, group in by(ours, lambda run: run.board_step).items()}}))
+    print()
+    print(table('ours, by how the vehicle obeys', {
+        kind: measures(group, open_loop)
+        for kind, group in by(ours, lambda run: run.kind).items()}))
+    print('\n'.join(['', 'worst of ours, beyond the budget or 0.2 A off:', *worst(ours)]))
     hours = sum(run.simulated for run in runs) / 3600.0
     print(f'\nloop: {factor:.0f} times real time; {hours:.0f} h simulated in '
           f'{time.monotonic() - begin:.0f} s')

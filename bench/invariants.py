@@ -3,7 +3,7 @@
 Controller, pilot control and a board, chained, with the oracle of the tests (test/core/
 charge_world.py) that judges each tick by architecture.md alone. The histories are those of
 test_invariants.py (inputs, silences, faults, suspends, restarts, absurd values), but drawn from a
-seed, longer, and many more: 1,000,000 ticks by default.
+seed, longer, and many more: 1,000,000 ticks by default, a minute or two.
 
   invariants.ticks        ticks judged
   invariants.violations   of them against an invariant; the history of each is printed
@@ -140,8 +140,13 @@ def main() -> int:
                 if wrong:
                     violations.append(wrong)
                     print(wrong)
+            if sys.stderr.isatty():
+                print(f'\r{min(1.0, ticks / arguments.ticks):4.0%}, {len(violations)} violations',
+                      end='', file=sys.stderr)
             if ticks >= arguments.ticks:
                 break
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     print(f'{ticks} ticks, {len(violations)} violations, {time.monotonic() - begin:.0f} s')
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(

@@ -238,8 +238,8 @@ def in_graph(trials: int) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--json', type=Path)
-    parser.add_argument('--trials', type=int, default=100, help='openings in each part')
-    parser.add_argument('--graph', type=int, default=30, help='openings with the whole graph')
+    parser.add_argument('--trials', type=int, default=40, help='openings in each part')
+    parser.add_argument('--graph', type=int, default=80, help='openings with the whole graph')
     arguments = parser.parse_args()
     cores = os.cpu_count() or 1
     parts: dict[str, dict[str, float]] = {}
@@ -252,6 +252,8 @@ def main() -> int:
     if arguments.graph:
         with load(cores, 0):
             parts['busy cores, whole graph'] = in_graph(arguments.graph)
+    one, five, _ = os.getloadavg()
+    print(f'{cores} cores, load average at the end {one:.1f} (1 min), {five:.1f} (5 min)')
     print(f'{"":<28}samples/s   CPU %   open p50    p99    max ms   from change p99')
     for name, figures in parts.items():
         print(f'{name:<28}{figures["sample_rate_hz"]:9.1f}{figures["cpu_percent"]:8.2f}'
@@ -268,6 +270,11 @@ def main() -> int:
         'raw_pilot.cpu_percent': parts['alone']['cpu_percent'],
         'raw_pilot.open_busy_interpreter_p99_ms': hog['open_p99_ms'],
     }
+    if arguments.graph:
+        graph = parts['busy cores, whole graph']
+        result |= {f'raw_pilot.graph_{name}': graph[name] for name in (
+            'open_p50_ms', 'open_p99_ms', 'open_max_ms', 'open_from_change_p99_ms')}
+    result['load_average'] = round(one, 1)
     for name, value in result.items():
         print(f'{name} = {value}')
     if arguments.json:

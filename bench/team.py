@@ -181,6 +181,8 @@ def main() -> None:
                         f'{name}.budget_used_n{count}': used}
             print(f'{name:<16} {ms:>10.3f} {ms / figures[f"ours.ms_n{count}"]:>12.1f} '
                   f'{jain:>12.4f} {used:>13.4f}')
+        for name in () if has_acn else ('acn_sorted', 'acn_round_robin'):
+            print(f'{name:<16} not measured')
     if not has_acn:
         print(f'\n{acn.HOW_TO_INSTALL}')
     tree(figures)

@@ -1,8 +1,8 @@
-"""Looks for a violation of the team's lease: python bench/team_lease.py [--full] [--json FILE].
+"""Looks for a violation of the team's lease: python bench/team_lease.py [--full] [--from N].
 
-Two teams of three on a network that loses, delays (to 90 s) and doubles messages, with processes
+A team of three on a network that loses, delays (to 90 s) and doubles messages, with processes
 that restart, machines that sleep and candidates that usurp: random schedules in simulated time
-(test/core/team_lease_model.py). Then the same with a rule left out: how soon is that found?
+(test/core/team_lease_faults.py). Then the same with a rule left out: how soon is that found?
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'test' / 'core'))
 
-from team_lease_model import MUTATIONS, search, search_in_parallel
+from team_lease_faults import search, search_in_parallel
+from team_lease_mutations import MUTATIONS
 
 QUICK, FULL = 2_000, 100_000
 FIRST = 1_000_000  # other schedules than those of the tests
@@ -24,12 +25,16 @@ FIRST = 1_000_000  # other schedules than those of the tests
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--full', action='store_true', help=f'{FULL} schedules, not {QUICK}')
+    parser.add_argument('--schedules', type=int, metavar='N', help='so many schedules')
+    parser.add_argument('--from', type=int, dest='first', default=FIRST, metavar='SEED',
+                        help='of the first schedule, to go on where another run ended')
     parser.add_argument('--json', type=Path, metavar='FILE')
     arguments = parser.parse_args()
-    count = FULL if arguments.full else QUICK
+    count = arguments.schedules or (FULL if arguments.full else QUICK)
+    first = arguments.first
 
     begin = time.perf_counter()
-    run, seen = search_in_parallel(range(FIRST, FIRST + count))
+    run, seen = search_in_parallel(range(first, first + count))
     seconds = time.perf_counter() - begin
     print(f'{run} schedules in {seconds:.0f} s: {len(seen) or "no"} violation(s)', *seen, sep='\n')
     figures: dict[str, float] = {'schedules': run, 'violations': len(seen), 'seconds': seconds}

@@ -15,7 +15,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 
 from charger_control.cli.places import PACKAGE, runtime_dir, share
-from charger_control.ros.launching import Kept, simulator_command
+from charger_control.ros.launching import Kept
 from charger_control.ros.processes import (
     BLOCKS,
     PILOT,
@@ -25,6 +25,7 @@ from charger_control.ros.processes import (
     program,
     ros_arguments,
     simulated,
+    simulator_command,
     with_grid_meter,
 )
 

@@ -1,9 +1,12 @@
-"""Several chargers that share one supply: one process per charger, one each for team and vcse.
+"""Chargers that share one supply: one process per charger, one each for team and vcse.
 
-The parameter file names the chargers (`team.members`); each is a namespace. Each charger's process
-holds its board, so it runs under `charger guard`. Everything is respawned with a back-off.
+The parameter file names the chargers (`team.members`); each is a namespace. A member whose vcse has
+this team as its `parent` is a depot of its own and is started with all that is below it. A charger
+that is one of `team.candidates` may lead: its process runs `team` too. Each charger's process holds
+its board, so it runs under `charger guard`. Everything is respawned with a back-off.
 
     ros2 launch charger_control depot.launch.py params_file:=my-depot.yaml
+    ros2 launch charger_control depot.launch.py params_file:=my-depot.yaml only:=cp01
     ros2 launch charger_control depot.launch.py sim:=true chargers:=3
 """
 
@@ -15,23 +18,14 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, TimerAction
 from launch.substitutions import LaunchConfiguration
 
 from charger_control.cli.places import PACKAGE, runtime_dir, share
-from charger_control.ros.launching import Kept, simulator_command
-from charger_control.ros.params_file import values_of
-from charger_control.ros.processes import (
-    CHARGER_BLOCKS,
-    TEAM_BLOCKS,
-    WITH_STATE,
-    overrides_file,
-    program,
-    ros_arguments,
-    simulated,
-    team_remaps,
-    with_grid_meter,
-)
+from charger_control.ros.depot import Depot, Options, Part
+from charger_control.ros.launching import Kept
 
 ARGUMENTS = {
     'namespace': ('depot', 'ROS namespace of team and vcse'),
     'params_file': ('', 'parameter file; empty: config/depot.yaml of the package'),
+    'only': ('', 'names of the chargers and depots to start on this machine, like cp01,cp02; '
+             'empty: all'),
     'sim': ('false', 'run against simulated devices, one line per charger (adds config/sim.yaml)'),
     'chargers': ('', 'with sim:=true: so many, cp01 and on; empty: those of the parameter file'),
     'scenario': ('', 'scenario of the simulated devices'),
@@ -42,103 +36,38 @@ ARGUMENTS = {
     'log_level': ('info', 'debug, info, warn, error'),
     'respawn': ('true', 'start again what ended, with a back-off'),
 }
-SIM_AMPERAGE = 10.0
-"""A per charger and phase of a simulated supply that no file sizes: there is something to share."""
-
-
-class Depot:
-    """What the arguments and the parameter file say of the depot."""
-
-    def __init__(self, context: LaunchContext) -> None:
-        value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-        on = {name: value[name].lower() in ('true', '1', 'yes') for name in
-              ('sim', 'use_sim_time', 'respawn')}
-        self.value, self.simulated, self.respawn = value, on['sim'], on['respawn']
-        self.namespace = value['namespace'].strip('/')
-        self.place = Path(get_package_prefix(PACKAGE)) / 'lib' / PACKAGE
-        own = Path(value['params_file'] or share() / 'config' / 'depot.yaml').absolute()
-        self.sim_file = share() / 'config' / 'sim.yaml'
-        self.files = [own, self.sim_file] if on['sim'] else [own]
-        self.use_sim_time = on['use_sim_time']
-        team = values_of([own], 'team', self.namespace)
-        self.name = str(team.get('team') or self.namespace)
-        self.candidate = str(team.get('name') or self.namespace)
-        self.candidates = list(team.get('candidates') or [self.candidate])
-        self.members = [str(name) for name in team.get('members') or ()]
-        if value['chargers']:
-            if not self.simulated:
-                raise ValueError('chargers is for simulated ones: add sim:=true, or name the '
-                                 f'chargers in {own} ({self.namespace}/team, members)')
-            self.members = [f'cp{number:02}' for number in range(1, int(value['chargers']) + 1)]
-        if not self.members:
-            raise ValueError(f'{own}: {self.namespace}/team has no members: name the chargers')
-        self.fuse = values_of([own], 'vcse', self.namespace).get('fuse')
-
-    def team(self) -> list[Kept]:
-        """Team and vcse, and the grid meter where there is one: one process each."""
-        overrides: dict[str, dict[str, object]] = {
-            'team': {'team': self.name, 'name': self.candidate, 'members': self.members,
-                     'candidates': self.candidates, **self._state()},
-            'vcse': {'team': self.name}}
-        if self.simulated:
-            amperage = SIM_AMPERAGE * len(self.members)
-            overrides['vcse']['fuse'] = self.fuse or [amperage] * 3
-        files, arguments = self._arguments(self.namespace, overrides)
-        return [self._kept(blocks, self.namespace, files, arguments) for blocks in
-                [(block,) for block in with_grid_meter(TEAM_BLOCKS, files, self.namespace)]]
-
-    def charger(self, number: int) -> list[Kept]:
-        """One charger: its control process, its bridge and its simulated devices, if any."""
-        name = self.members[number]
-        overrides: dict[str, dict[str, object]] = {
-            node: self._state() for node in WITH_STATE if node in CHARGER_BLOCKS}
-        overrides['cppwm_controller'] |= {'team.name': self.name, 'team.member': name,
-                                          'team.size': len(self.members)}
-        if self.value['port']:
-            overrides['bridge'] = {'port': int(self.value['port']) + number}
-        hardware = None
-        if self.simulated:
-            line = runtime_dir(name) / 'line'
-            for node, values in simulated(self.sim_file, line).items():
-                overrides[node] = {**overrides.get(node, {}), **values}
-            hardware = Kept(f'{name}/sim', simulator_command(
-                self.place, line, self.value['scenario']), self.respawn)
-        remaps = team_remaps(self.namespace)
-        files, arguments = self._arguments(name, overrides, remaps)
-        kept = [self._kept(CHARGER_BLOCKS, name, files, arguments, hardware)]
-        if self.value['port']:
-            kept.append(self._kept(('bridge',), name, files, arguments))
-        return ([hardware] if hardware else []) + kept
-
-    def _state(self) -> dict[str, object]:
-        return {'state_dir': self.value['state_dir']} if self.value['state_dir'] else {}
-
-    def _arguments(self, namespace: str, overrides: dict[str, dict[str, object]],
-                   remaps: dict[str, str] | None = None) -> tuple[list[Path], list[str]]:
-        files = [*self.files, overrides_file(runtime_dir(namespace) / 'launch.yaml', namespace,
-                                             overrides)]
-        return files, ros_arguments(files, namespace, self.value['log_level'], remaps,
-                                    self.use_sim_time)
-
-    def _kept(self, blocks: tuple[str, ...], namespace: str, files: list[Path],
-              arguments: list[str], hardware: Kept | None = None) -> Kept:
-        one = program(blocks, self.place, files, namespace, arguments)
-        return Kept(f'{namespace}/{one.name}', one.command, self.respawn, hardware)
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The processes, once the arguments are known."""
-    depot = Depot(context)
-    stagger = float(depot.value['stagger'])
+    value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    on = {name: value[name].lower() in ('true', '1', 'yes') for name in
+          ('sim', 'use_sim_time', 'respawn')}
+    depot = Depot(
+        Path(value['params_file'] or share() / 'config' / 'depot.yaml').absolute(),
+        value['namespace'],
+        Options(Path(get_package_prefix(PACKAGE)) / 'lib' / PACKAGE, runtime_dir,
+                share() / 'config' / 'sim.yaml' if on['sim'] else None,
+                int(value['chargers'] or 0),
+                tuple(name.strip() for name in value['only'].split(',') if name.strip()),
+                value['scenario'], int(value['port'] or 0), value['state_dir'],
+                value['log_level'], on['use_sim_time']))
 
-    def charger(number: int) -> list[LaunchDescriptionEntity]:
-        return [entity for one in depot.charger(number) for entity in one.start()]
+    def entities(parts: list[Part]) -> list[LaunchDescriptionEntity]:
+        kept = []
+        for part in parts:
+            hardware = None
+            if part.simulator:
+                hardware = Kept(f'{part.namespace}/sim', part.simulator, on['respawn'])
+                kept.append(hardware)
+            kept.append(Kept(f'{part.namespace}/{part.program.name}', part.program.command,
+                             on['respawn'], hardware))
+        return [entity for one in kept for entity in one.start()]
 
     # a moment apart: the start of a process costs about a second of a core
-    return [entity for one in depot.team() for entity in one.start()] + [
-        TimerAction(period=number * stagger, actions=[
-            OpaqueFunction(function=lambda _, number=number: charger(number))])
-        for number in range(len(depot.members))]
+    return [TimerAction(period=number * float(value['stagger']), actions=[
+        OpaqueFunction(function=lambda _, parts=parts: entities(parts))])
+        for number, parts in enumerate(depot.parts())]
 
 
 def generate_launch_description() -> LaunchDescription:

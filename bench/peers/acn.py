@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,18 @@ import numpy as np
 from charger_control.core.team import MemberState
 from charger_control.core.team.fairness import uses_of
 
-HOW_TO_INSTALL = ('acnportal is not installed: the rows of ACN-Sim are left out. To have them:\n'
-                  '  pip install -r tools/requirements-bench.txt')
+PLACE = 'BENCH_ACN'
+"""Environment: a virtual environment with acnportal, which needs other versions than this one."""
+HOW_TO_INSTALL = f"""ACN-Sim was not measured, acnportal is not here. To have it:
+  python3 -m venv /tmp/acn && /tmp/acn/bin/pip install -r tools/requirements-bench.txt
+  {PLACE}=/tmp/acn python bench/team.py"""
 
 
 def available() -> bool:
-    """Whether acnportal can be imported."""
+    """Whether acnportal can be imported, from the place that the environment names."""
+    place = os.environ.get(PLACE)
+    if place:
+        sys.path += [str(p) for p in Path(place).glob('lib/python3*/site-packages')]
     try:
         import acnportal.algorithms  # noqa: F401, PLC0415
     except ImportError:

@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass
 
 from charger_control.core.cppwm_controller import ControllerConfig
+from charger_control.core.pi import PiConfig
+from charger_control.sim.ev_parameters import EvParameters
 from charger_control.sim.links import LinkParameters
 from charger_control.sim.loop import TICK, Loop, LoopParameters, Station
 from charger_control.sim.population import population
@@ -41,6 +43,8 @@ class Order:
         period: s between two values of the meter.
         trim: A that our regulator may add.
         rules: names in RULES, or OURS.
+        gains: parameters of our regulator that are not at their default.
+        noise: A, standard deviation of what the meter says.
     """
 
     vehicle: int
@@ -49,6 +53,8 @@ class Order:
     period: float
     trim: float
     rules: tuple[str, ...]
+    gains: tuple[tuple[str, float], ...] = ()
+    noise: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Run:
     """A vehicle through all its set-points under one rule.
 
     Attributes:
+        kind: of vehicle, in a word.
         steps: each with what was asked for and how it went.
         above_limit: s for which more than min(HW limit, cable) was signaled.
         simulated: s.
@@ -64,6 +71,7 @@ class Run:
     rule: str
     order: Order
     board_step: float
+    kind: str
     steps: list[tuple[Task, Quality]]
     above_limit: float
     simulated: float
@@ -83,9 +91,10 @@ class Trial:
             hw_amperage=32.0 if by_cable else self.most,
             cable_amperage=20.0 if by_cable else 32.0,
             board_step=self.board_step,
-            controller=ControllerConfig(own_trim=order.trim),
+            controller=ControllerConfig(own_trim=order.trim, pi=PiConfig(**dict(order.gains))),
             links=LinkParameters(meter_lag=chance.uniform(0.05, 0.5)),
-            meter=MeterParameters(refresh=order.period), seed=order.vehicle)
+            meter=MeterParameters(refresh=order.period, amperage_noise=order.noise),
+            seed=order.vehicle)
         self.commands = [round(chance.uniform(6.0, self.most), chance.choice((0, 1, 1, 2)))
                          for _ in range(order.steps + 1)]
         self.settling = settling_times(self.vehicle, self.commands, self.board_step)
@@ -117,7 +126,19 @@ class Trial:
                         quantum_of(self.vehicle, self.board_step))
             steps.append((task, judge(task, drawn, signaled, TICK, WINDOW)))
             above_limit += TICK * sum(a > self.most + 1e-6 for a in signaled)
-        return Run(rule, self.order, self.board_step, steps, above_limit, station.now)
+        return Run(rule, self.order, self.board_step, kind_of(self.vehicle), steps, above_limit,
+                   station.now)
+
+
+def kind_of(vehicle: EvParameters) -> str:
+    """How it obeys, in a word: ranges of sim/population.py."""
+    if vehicle.quantum:
+        return 'whole A'
+    if vehicle.gain > 1.0:
+        return 'over-draws'
+    if vehicle.offset <= -0.5:
+        return 'offset'
+    return 'exact' if vehicle.gain >= 0.98 and not vehicle.offset else '92..98 %'
 
 
 class _Ours:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import requests
 import websocket
 
 from charger_control.bridge.credentials import ENVIRONMENT
+from charger_control.bridge.dimming import Supply
 from charger_control.bridge.state import (
     CHARGING,
     CONFIGURATION,
@@ -23,8 +25,8 @@ from charger_control.bridge.state import (
     TRANSACTION,
     State,
 )
-from charger_control.bridge.web import Web, WebConfig
-from charger_control.bridge.writer import Answer, Reply
+from charger_control.bridge.web import Source, Web, WebConfig
+from charger_control.bridge.writer import Answer, Call, Reply
 from charger_control.core.api.types import Limits, SetLimits
 from charger_control.core.cppwm_controller.types import Charging
 from charger_control.core.fiscal_meter import MeterReading
@@ -62,12 +64,15 @@ CONFIGURATION_NOW = Configuration('home', 'garage', TRANSACTION_NOW.session_id, 
                                   has_phase_shutoff=True)
 
 
+LISTING = Call('get_charging_profiles', {})
+
+
 class Frames:
     """A WebSocket client that reads frames of the contract."""
 
-    def __init__(self, url: str, **options: Any) -> None:
+    def __init__(self, url: str, path: str = '/api/ws', **options: Any) -> None:
         self.socket = websocket.create_connection(
-            url.replace('http', 'ws') + '/api/ws', timeout=5.0,
+            url.replace('http', 'ws') + path, timeout=5.0,
             **{'suppress_origin': True, **options})
 
     def next(self, topic: str = '', where: Callable[[dict[str, Any]], Any] = lambda m: True,
@@ -110,29 +115,49 @@ class Served:
     """A running web side, and what a test does to it."""
 
     clock: Clock = field(default_factory=Clock)
-    state: State = field(init=False)
+    names: tuple[str, ...] = ('charger',)
+    states: dict[str, State] = field(init=False)
+    supply: Supply = field(init=False)
     web: Web = field(init=False)
     written: list[SetLimits] = field(default_factory=list)
+    asked_of: list[str] = field(default_factory=list)
+    listed: list[Call] = field(default_factory=list)
     answer: Callable[[SetLimits], Answer | None] = lambda change: Answer(True, 'OK', '')
+    listing: Answer | None = field(default_factory=lambda: Answer(True, 'Accepted', '', '[]'))
     silent: bool = False
     opened: list[Frames] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.state = State(self.clock)
+        self.states = {name: State(self.clock) for name in self.names}
+        self.supply = Supply(self.clock)
+
+    @property
+    def state(self) -> State:
+        """Of the only charger, or the default one."""
+        return self.states[self.names[0]]
 
     def start(self, **config: Any) -> None:
-        self.web = Web(WebConfig(**{'port': 0, **config}), self.state, self.ask)
+        sources = [Source(name, state, partial(self.ask, name))
+                   for name, state in self.states.items()]
+        self.web = Web(WebConfig(**{'port': 0, **config}), sources, self.supply,
+                       partial(self.ask, ''))
         self.web.start()
 
     @property
     def url(self) -> str:
         return self.web.url
 
-    def ask(self, change: SetLimits, reply: Reply) -> None:
-        """In the place of the api node."""
-        if not self.silent:
-            self.written.append(change)
-            reply(self.answer(change))
+    def ask(self, charger: str, change: Any, reply: Reply) -> None:
+        """In the place of the other nodes."""
+        if self.silent:
+            return
+        if change == LISTING:
+            self.listed.append(change)
+            reply(self.listing)
+            return
+        self.written.append(change)
+        self.asked_of.append(charger)
+        reply(self.answer(change))
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=10, **options)
@@ -144,22 +169,20 @@ class Served:
         self.opened.append(Frames(self.url, **options))
         return self.opened[-1]
 
-    def hear_all(self) -> None:
+    def hear_all(self, charger: str = '') -> None:
         """Every topic of a charger that charges."""
+        state = self.states[charger or self.names[0]]
         for topic, value in ((METER, METER_NOW), (PILOT, PILOT_NOW), (CHARGING, CHARGING_NOW),
                              (LIMITS, Limits()), (TRANSACTION, TRANSACTION_NOW),
                              (CONFIGURATION, CONFIGURATION_NOW)):
-            self.state.put(topic, value)
+            state.put(topic, value)
 
 
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Served]]:
-    """Starts web sides: ``serve(auth='required', …)``; all are ended after the test."""
-    monkeypatch.delenv(ENVIRONMENT, raising=False)
+def _serving() -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
 
-    def start(**config: Any) -> Served:
-        one = Served()
+    def start(names: tuple[str, ...] = ('charger',), **config: Any) -> Served:
+        one = Served(names=names)
         one.start(**config)
         running.append(one)
         return one
@@ -170,6 +193,19 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Served]]:
             frames.socket.shutdown()
         one.web.close()
         assert not one.web.running, 'the web thread did not end'
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Served]]:
+    """Starts web sides: ``serve(auth='required', …)``; all are ended after the test."""
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    yield from _serving()
+
+
+@pytest.fixture(scope='module')
+def serve_long() -> Iterator[Callable[..., Served]]:
+    """The same for all tests of a module."""
+    yield from _serving()
 
 
 @pytest.fixture

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import socket
 import statistics
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import websocket
+import yaml
 
+from charger_control.bridge import credentials
 from charger_control.bridge import gate as gate_module
-from charger_control.bridge.credentials import ENVIRONMENT, Credential, hash_secret
+from charger_control.bridge.credentials import ENVIRONMENT, Credential, hash_secret, matches
+from charger_control.bridge.dimming import Supply
 from charger_control.bridge.errors import RequestError
 from charger_control.bridge.gate import Gate
 from charger_control.bridge.web import Web, WebConfig, WebConfigError
+from charger_control.core.api.types import SetLimits
 
 CHEAP = (16, 8, 1)
 SECRET = {'reader': 'r-secret', 'writer': 'w-secret', 'both': 'b-secret'}
@@ -100,7 +106,7 @@ def test_origins(origin: str, host: str, answer: str) -> None:
 # -- what starts at all ---------------------------------------------------------------------------
 def refusal(**config: Any) -> str:
     with pytest.raises(WebConfigError) as refused:
-        Web(WebConfig(**{'port': 0, **config}), None, None)   # type: ignore[arg-type]
+        Web(WebConfig(**{'port': 0, **config}), [], Supply(lambda: 0.0), lambda c, r: None)
     return str(refused.value)
 
 
@@ -145,12 +151,19 @@ def test_an_address_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # -- every path with every credential -------------------------------------------------------------
-PATHS = [('GET', '/api/v1/charging'), ('GET', '/api/v1/configuration'),
-         ('GET', '/api/v1/transaction'), ('GET', '/api/v1/limits'), ('GET', '/api/v1/health'),
-         ('GET', '/api/v1/history'), ('GET', '/api/v1/access'), ('GET', '/metrics'),
-         ('GET', '/api/openapi.yaml'), ('GET', '/'), ('GET', '/static/page.js'),
-         ('GET', '/nothing'), ('HEAD', '/api/v1/charging'), ('OPTIONS', '/api/v1/limits'),
-         ('PUT', '/api/v1/limits'), ('POST', '/api/v1/limits'), ('DELETE', '/nothing')]
+CONTRACT = yaml.safe_load(files('charger_control.bridge').joinpath('openapi.yaml').read_text())
+DOCUMENTED = [(method.upper(), path.replace('{name}', 'charger')) for path, item in
+              CONTRACT['paths'].items() for method in item]
+MOUNTED = [(method, f'/chargers/charger{path}') for method, path in DOCUMENTED] + [
+    (method, path.replace('/v1/', '/v1/chargers/charger/')) for method, path in DOCUMENTED
+    if path.startswith('/api/v1/')]
+OTHER = [('GET', '/'), ('GET', '/api'), ('GET', '/static/page.js'), ('GET', '/nothing'),
+         ('GET', '/chargers/charger'), ('GET', '/chargers/other/api/v1/limits'),
+         ('GET', '/api/v1/chargers/charger/ws'), ('HEAD', '/api/v1/charging'),
+         ('OPTIONS', '/api/v1/limits'), ('POST', '/api/v1/limits'), ('DELETE', '/nothing'),
+         ('TRACE', '/api/v1/charging')]
+PATHS = DOCUMENTED + MOUNTED + OTHER
+BODIES = {'/transaction': '{"ocppTransactionId": 1}', '/profiles': '{}', '/dimming': '{"power": 1}'}
 WHO = ['nobody', 'wrong', 'unknown', *SECRET]
 
 
@@ -163,6 +176,13 @@ def header(who: str, scheme: str) -> dict[str, str]:
     return {'Authorization': basic(name, secret) if scheme == 'basic' else bearer}
 
 
+def test_every_route_is_among_them(served: Any) -> None:
+    rules = {rule.rule.replace('<name>', 'charger') for rule in served.web.app.url_map.iter_rules()}
+    rules -= {'/api/v1/<any(configuration,limits,transaction,charging):topic>',
+              '/static/<path:filename>'}   # of which there are some
+    assert rules <= {path for _, path in PATHS}
+
+
 @pytest.mark.parametrize('host', ['127.0.0.1', '0.0.0.0'])
 def test_every_path(serve: Any, credentials_file: str, host: str,
                     monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,10 +193,11 @@ def test_every_path(serve: Any, credentials_file: str, host: str,
     for method, path in PATHS:
         one.hear_all()
         safe = method in ('GET', 'HEAD', 'OPTIONS')
+        body = next((b for end, b in BODIES.items() if path.endswith(end)), '{"enabled": true}')
         for who in WHO:
-            for scheme in ('basic', 'bearer'):
+            for scheme in ('basic', 'bearer') if (method, path) in DOCUMENTED else ('basic',):
                 answer = session.request(method, url + path, headers=header(who, scheme), timeout=5,
-                                         data=None if safe else '{"enabled": true}')
+                                         data=None if safe else body, allow_redirects=False)
                 what = f'{method} {path} {who} {scheme}: {answer.status_code}'
                 if who not in SECRET:
                     assert answer.status_code == 401, what
@@ -185,8 +206,9 @@ def test_every_path(serve: Any, credentials_file: str, host: str,
                 elif ('read' if safe else 'write') not in RIGHTS[who]:
                     assert answer.status_code == 403, what
                 else:
-                    assert answer.status_code in (200, 204, 404, 405), what
-    assert {c.client.partition('@')[0] for c in one.written} == {'writer', 'both'}
+                    assert answer.status_code in (200, 204, 308, 404, 405, 426, 503), what
+    asked = {c.client.partition('@')[0] for c in one.written if isinstance(c, SetLimits)}
+    assert asked == {'writer', 'both'}
 
 
 @pytest.mark.parametrize('given', [
@@ -222,6 +244,22 @@ def test_websocket_rights(serve: Any, credentials_file: str) -> None:
         both.next('', within=2.0)
         one.clock.advance(1.0)
     assert one.written[0].client == 'both@127.0.0.1 (WebSocket)'
+
+
+def test_a_page_of_another_origin_neither_reads_nor_writes(served: Any) -> None:
+    with requests.Session() as session:
+        for method, path in DOCUMENTED + MOUNTED:
+            headers = {'Origin': 'http://evil.example'}
+            if path.endswith('/ws'):
+                headers |= {'Upgrade': 'websocket', 'Connection': 'Upgrade'}
+            answer = session.request(method, served.url + path, headers=headers, data='{}',
+                                     timeout=5)
+            if method != 'GET' or path.endswith('/ws'):
+                assert answer.json()['error']['code'] == 'ForeignOrigin', path
+            # a browser shows a page of another origin an answer only where these headers allow it
+            allowing = [n for n in answer.headers if n.lower().startswith('access-control')]
+            assert not allowing, path
+    assert {call.service for call in served.written} == {'get_composite_schedule'}, 'a GET'
 
 
 def test_a_page_of_another_origin(served: Any) -> None:
@@ -264,6 +302,35 @@ def test_credentials_are_verified_once(serve: Any, credentials_file: str,
     for scheme in ('basic', 'bearer') * 3:
         assert one.get('/', headers=header('both', scheme)).status_code == 200
     assert len(verified) == 2
+
+
+def test_a_comparison_tells_nothing_of_how_much_was_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared are digests of one length, and by a function made for it."""
+    compared: list[tuple[bytes, bytes]] = []
+    right = hmac.compare_digest
+
+    def compare(got: bytes, wanted: bytes) -> bool:
+        compared.append((got, wanted))
+        return right(got, wanted)
+
+    monkeypatch.setattr(credentials.hmac, 'compare_digest', compare)
+    hashed = hash_secret('a-long-secret', CHEAP)
+    for guess in ('', 'a', 'a-long-secre', 'a-long-secret', 'a-long-secret-and-more', 'x' * 5000):
+        assert matches(guess, hashed) == (guess == 'a-long-secret')
+    assert [(len(got), len(wanted)) for got, wanted in compared] == [(32, 32)] * 6
+    # a guess that shares a beginning with the secret shares nothing with what is compared
+    almost = compared[2][0]
+    assert sum(a == b for a, b in zip(almost, compared[3][1], strict=True)) < 16
+
+
+def test_what_was_verified_is_looked_up_by_a_keyed_digest(serve: Any, credentials_file: str
+                                                          ) -> None:
+    """So that the table of those who are known tells neither secrets nor how near a guess is."""
+    one = serve(credentials_file=credentials_file)
+    one.get('/', headers=header('both', 'basic'))
+    verified = one.web._gate._verified
+    assert [len(key) for key in verified] == [32]
+    assert not any(SECRET['both'].encode() in key for key in verified)
 
 
 def test_time_does_not_tell_which_names_are_known() -> None:

@@ -12,7 +12,7 @@ from charger_control.bridge.errors import RequestError
 from charger_control.bridge.limits_input import (
     BY_COMMAND,
     BY_SPELLING,
-    in_words,
+    as_json,
     parse_body,
     parse_command,
 )
@@ -204,7 +204,7 @@ def test_any_object_is_refused_or_fits_the_api(document: dict[str, Any]) -> None
         json.dumps(error.document(), allow_nan=False)
     else:
         change.check()
-        assert in_words(change)
+        assert as_json(change)
 
 
 @unhurried
@@ -225,13 +225,14 @@ def test_any_command_is_refused_or_parsed(command: str, value: str) -> None:
         assert error.status == 400
 
 
-@pytest.mark.parametrize(('change', 'words'), [
-    (SetLimits(set_amperage_limit=True, amperage_limit=10.0), 'amperage_limit=10'),
-    (SetLimits(set_amperage_limit=True), 'amperage_limit given back'),
+@pytest.mark.parametrize(('change', 'values'), [
+    (SetLimits(set_amperage_limit=True, amperage_limit=10.0), {'amperageLimit': 10.0}),
+    (SetLimits(set_amperage_limit=True), {'amperageLimit': None}),
     (SetLimits(set_enabled=True, enabled=False, set_timeout=True, timeout=10.0),
-     'enabled=false, timeout=10 s'),
-    (SetLimits(set_enabled=True, give_enabled_back=True), 'enabled given back'),
-    (SetLimits(set_one_phase_limit=True, one_phase_limit=True), 'one_phase_limit=true'),
+     {'enabled': False, 'timeout': 10_000.0}),
+    (SetLimits(set_enabled=True, give_enabled_back=True), {'enabled': None}),
+    (SetLimits(set_one_phase_limit=True, one_phase_limit=True), {'onePhaseLimit': True}),
 ])
-def test_in_words(change: SetLimits, words: str) -> None:
-    assert in_words(change) == words
+def test_what_a_change_sets_by_the_names_of_the_document(change: SetLimits,
+                                                         values: dict[str, Any]) -> None:
+    assert as_json(change) == values

@@ -26,8 +26,9 @@ from charger_control.core.cppwm_controller.types import Charging, Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851.types import ControlPilot
 from charger_control.core.session.types import Configuration, Transaction
+from charger_control.core.vcse.types import TeamBudget
 from charger_control.ros import interfaces
-from charger_control.ros.convert import seconds
+from charger_control.ros.convert import duration, seconds
 from charger_control.ros.node import Answer, BlockNode
 from charger_control.ros.parameters import ParameterError, check
 from charger_control.ros.runner import EXIT_CONFIG
@@ -36,8 +37,8 @@ from charger_control.ros.runner import EXIT_CONFIG
 class Others(BlockNode):
     """The rest of the graph, as far as the bridge hears it."""
 
-    def __init__(self) -> None:
-        super().__init__('others', (), namespace='/charger')
+    def __init__(self, namespace: str, context: rclpy.Context) -> None:
+        super().__init__('others', (), namespace=namespace, context=context)
         self.asked: list[Any] = []
         self.silent = False
         self.say = {topic: self.publisher(topic) for topic in (
@@ -45,11 +46,14 @@ class Others(BlockNode):
             interfaces.LIMITS_DOCUMENT, interfaces.TRANSACTION, interfaces.CONFIGURATION)}
         self.amperage = 0.0
         self.serve(interfaces.SET_LIMITS, self._answer)
+        self.every(1.0, self._repeat)
+        self.every(10.0, self._step)
+
+    def _repeat(self) -> None:
         self.say[interfaces.LIMITS_DOCUMENT](Limits(amperage_limit=10.0, expires_in=300.0))
         self.say[interfaces.TRANSACTION](Transaction(state='Charging'))
         self.say[interfaces.CONFIGURATION](Configuration('home', 'garage', 'id', 16.0))
         self.say[interfaces.DECISION](Decision(reason='because'))
-        self.every(10.0, self._step)
 
     def _step(self) -> None:
         self.say[interfaces.METER](MeterReading((230.0,) * 3, (8.0,) * 3))
@@ -66,17 +70,38 @@ class Others(BlockNode):
             reply(success=True, code='OK', message='')
 
 
+class Supply(BlockNode):
+    """In the place of a team's vcse node."""
+
+    def __init__(self, namespace: str, context: rclpy.Context) -> None:
+        super().__init__('vcse', (), namespace=namespace, context=context)
+        self.asked: list[Any] = []
+        self._say = self.publisher(interfaces.VCSE_BUDGET)
+        self.serve(interfaces.SET_DIMMING, self._answer)
+        self.every(10.0, lambda: self._say(TeamBudget('team', (16.0,) * 3, 10.0, 'not dimmed')))
+
+    def _answer(self, request: Any, reply: Answer) -> None:
+        self.asked.append(request)
+        reply(success=True, code='OK', message='', timeout=duration(120.0))
+
+
 class Graph:
     """A bridge and the others on one executor, turned by a thread."""
 
-    def __init__(self) -> None:
-        rclpy.init(args=[])
-        self.bridge = BridgeNode(namespace='/charger',
-                                 parameter_overrides=[Parameter('port', value=0)])
-        self.others = Others()
-        self.executor = EventsExecutor()
-        self.executor.add_node(self.bridge)
-        self.executor.add_node(self.others)
+    def __init__(self, namespace: str = '/charger', chargers: tuple[str, ...] = ()) -> None:
+        self.context = rclpy.Context()
+        self.context.init(args=[])
+        self.bridge = BridgeNode(
+            namespace=namespace, context=self.context, parameter_overrides=[
+                Parameter('port', value=0),
+                *([Parameter('chargers', value=list(chargers))] if chargers else [])])
+        self.every = [Others(f'/{name}', self.context) for name in chargers] or [
+            Others(namespace, self.context)]
+        self.others = self.every[0]
+        self.supply = Supply(namespace, self.context)
+        self.executor = EventsExecutor(context=self.context)
+        for node in (self.bridge, *self.every, self.supply):
+            self.executor.add_node(node)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._spin)
         self._thread.start()
@@ -93,7 +118,7 @@ class Graph:
         self._ended.set()
         self._thread.join()
         self.bridge.close()
-        rclpy.try_shutdown()
+        self.context.try_shutdown()
 
 
 @pytest.fixture(scope='module')
@@ -101,6 +126,17 @@ def graph() -> Iterator[Graph]:
     one = Graph()
     try:
         until(lambda: requests.get(one.url + '/api/v1/health', timeout=5).json()['status'] == 'ok')
+        yield one
+    finally:
+        one.end()
+
+
+@pytest.fixture
+def depot() -> Iterator[Graph]:
+    one = Graph('/depot', ('cp01', 'cp02', 'hall/cp03'))
+    try:
+        until(lambda: all(c['status'] == 'ok' for c in requests.get(
+            one.url + '/api/v1/chargers', timeout=5).json()['chargers']))
         yield one
     finally:
         one.end()
@@ -132,7 +168,7 @@ def test_a_message_reaches_a_client_as_a_frame(graph: Graph) -> None:
     start, frames = time.monotonic(), 0
     while time.monotonic() - start < 1.0:
         frames += '"charging"' in client.recv()
-    assert 9 <= frames <= 11
+    assert 8 <= frames <= 12, '10 a second, and 2 that the machine held up'
     client.close()
 
 
@@ -186,6 +222,8 @@ def test_an_api_node_that_hangs(graph: Graph) -> None:
 
 
 def test_health_for_diagnostics(graph: Graph) -> None:
+    assert requests.put(graph.url + '/api/v1/limits', data='{"enabled": true}',
+                        timeout=5).status_code == 204
     health, = graph.bridge.health()
     assert health.message == 'OK'
     assert health.values['url'] == graph.url
@@ -206,12 +244,14 @@ def test_bad_configuration_is_a_parameter_error(graph: Graph) -> None:
     with listen('127.0.0.1', 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ParameterError, match=f'127.0.0.1:{port}'):
-            BridgeNode(namespace='/other', parameter_overrides=[Parameter('port', value=port)])
+            BridgeNode(namespace='/other', context=graph.context,
+                       parameter_overrides=[Parameter('port', value=port)])
     with pytest.raises(ParameterError, match='credentials'):
-        BridgeNode(namespace='/other', parameter_overrides=[
+        BridgeNode(namespace='/other', context=graph.context, parameter_overrides=[
             Parameter('port', value=0), Parameter('host', value='0.0.0.0')])
     with pytest.raises(ParameterError, match=r'bridge\.auth'):
-        BridgeNode(namespace='/other', parameter_overrides=[Parameter('auth', value='off')])
+        BridgeNode(namespace='/other', context=graph.context,
+                   parameter_overrides=[Parameter('auth', value='off')])
 
 
 def test_every_parameter_has_words_and_a_default() -> None:
@@ -227,6 +267,47 @@ def test_request_of_sets_every_field() -> None:
     for name in SetLimits.__slots__:
         value = getattr(request, name)
         assert (seconds(value) if name == 'timeout' else value) == getattr(change, name)
+
+
+def test_a_heartbeat_reaches_the_vcse_node(graph: Graph) -> None:
+    url = graph.url + '/api/v1/vcse/dimming'
+    until(lambda: requests.get(url, timeout=5).status_code == 200)
+    assert requests.put(url, data='{"power": 4200}', timeout=5).json() == {'timeout': 120_000}
+    asked, = graph.supply.asked
+    assert (asked.power, asked.client) == (4200.0, '127.0.0.1 (REST)')
+    assert requests.get(url, timeout=5).json()['reason'] == 'not dimmed'
+
+
+def test_chargers_of_several_namespaces(depot: Graph) -> None:
+    names = ('cp01', 'cp02', 'hall.cp03')
+    for number, others in enumerate(depot.every):
+        others.amperage = 10.0 + number
+
+    def commanded(name: str) -> float:
+        answer = requests.get(f'{depot.url}/api/v1/chargers/{name}/charging', timeout=5)
+        return float(answer.json()['commandedAmperage'])
+
+    until(lambda: [commanded(name) for name in names] == [10.0, 11.0, 12.0])
+    for number, name in enumerate(names):
+        url = f'{depot.url}/api/v1/chargers/{name}'
+        assert requests.put(f'{url}/limits', data=f'{{"amperageLimit": {6 + number}}}',
+                            timeout=5).status_code == 204
+        client = websocket.create_connection(url.replace('http', 'ws') + '/ws', timeout=5)
+        until(lambda c=client, n=number: f'"commandedAmperage":{10 + n}' in c.recv())
+        client.close()
+    assert [[r.amperage_limit for r in others.asked] for others in depot.every] == [
+        [6.0], [7.0], [8.0]]
+    assert requests.put(f'{depot.url}/api/v1/vcse/dimming', data='{"power": null}',
+                        timeout=5).status_code == 200
+    health, = depot.bridge.health()
+    assert (health.message, health.values['limits written']) == ('OK', 3)
+
+
+@pytest.mark.parametrize('chargers', [['cp01', '/cp01'], ['cp 1'], [''], ['a' * 65]])
+def test_chargers_that_cannot_be_served(graph: Graph, chargers: list[str]) -> None:
+    with pytest.raises(ParameterError, match=r'bridge\.chargers'):
+        BridgeNode(namespace='/other', context=graph.context, parameter_overrides=[
+            Parameter('port', value=0), Parameter('chargers', value=chargers)])
 
 
 def test_the_process_from_start_to_good_bye() -> None:

@@ -18,6 +18,7 @@ from charger_control.bridge.state import CHARGING, DECISION, LIMITS
 from charger_control.bridge.writer import Answer
 from charger_control.core.api.types import Limits, SetLimits
 from charger_control.core.cppwm_controller.types import Charging, Decision
+from charger_control.core.vcse.types import TeamBudget
 
 CHROMIUM = Path('/usr/bin/chromium')
 FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -212,6 +213,69 @@ def test_everything_has_a_name_and_contrast(browser: Browser, charger: Charger, 
         ink, ground = page.evaluate("""() => { const s = getComputedStyle(
             document.querySelector('section')); return [s.color, s.backgroundColor]; }""")
         assert contrast(ink, ground) >= 7.0
+
+
+# -- several chargers ------------------------------------------------------------------------------
+@pytest.fixture
+def depot(serve: Callable[..., Any]) -> Any:
+    one = serve(names=('cp01', 'cp02', 'cp03'))
+    one.supply.put(TeamBudget('depot', (40.0, 40.0, 40.0), 10.0, 'dimmed to 4200 W'))
+    for name in ('cp01', 'cp02'):
+        one.hear_all(name)
+        one.states[name].put(DECISION, Decision(limit_source='team', reason='its share'))
+    return one
+
+
+def test_the_overview(browser: Browser, depot: Any) -> None:
+    with browser.new_context(viewport={'width': 390, 'height': 844}) as context:
+        page = context.new_page()
+        errors: list[str] = []
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.goto(depot.url)
+        expect(page.locator('#connection')).to_have_text('Live')
+        cards = page.get_by_role('listitem')
+        expect(cards).to_have_count(3)
+        expect(cards.nth(0)).to_contain_text('Charging')
+        expect(cards.nth(0)).to_contain_text('The team of chargers: its share')
+        expect(cards.nth(2)).to_contain_text('Not current: nothing was heard of it yet')
+        expect(page.locator('#charging')).to_have_text('2 of 3')
+        expect(page.locator('#unwell')).to_have_text('1')
+        expect(page.locator('#supply')).to_contain_text('dimmed to 4200 W')
+        assert page.evaluate('document.documentElement.scrollWidth') <= 390
+        depot.clock.advance(4.0)   # then what it showed is not current
+        expect(cards.nth(0)).to_contain_text('Not current: silent for')
+        depot.hear_all('cp02')
+        expect(cards.nth(1)).to_contain_text('Charging')
+        page.keyboard.press('Tab')
+        expect(page.get_by_role('link', name='garage (cp01)')).to_be_focused()
+        page.keyboard.press('Tab')
+        page.keyboard.press('Enter')
+        expect(page).to_have_url(f'{depot.url}/chargers/cp02/')
+        expect(page.get_by_role('heading', name='garage')).to_be_visible()
+        expect(page.locator('#connection')).not_to_have_text('connecting…')
+        page.get_by_role('button', name='Pause charging').click()
+        expect(page.locator('#answer')).to_have_text('Set.')
+        assert depot.asked_of[-1] == 'cp02'
+        page.get_by_role('link', name='All chargers').click()
+        expect(page).to_have_url(f'{depot.url}/')
+        assert not errors
+
+
+def test_the_contract_as_a_page(browser: Browser, served: Any) -> None:
+    with browser.new_context(viewport={'width': 390, 'height': 844}) as context:
+        page = context.new_page()
+        errors: list[str] = []
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        asked: list[str] = []
+        page.on('request', lambda request: asked.append(request.url))
+        page.goto(served.url + '/api/docs')
+        expect(page.get_by_role('heading', name='GET /api/v1/charging')).to_be_visible()
+        expect(page.get_by_role('heading', name='PUT /api/v1/limits')).to_be_visible()
+        page.get_by_role('button', name='Try GET /api/v1/access').click()
+        expect(page.get_by_text('"rights":["read","write"]')).to_be_visible()
+        assert page.evaluate('document.documentElement.scrollWidth') <= 390
+        assert {url for url in asked if not url.startswith(served.url)} <= {'data:,'}
+        assert not errors
 
 
 def contrast(one: str, other: str) -> float:

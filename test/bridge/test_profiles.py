@@ -78,12 +78,13 @@ def test_a_profile_may_be_larger_than_other_bodies(served: Any) -> None:
 
 
 def test_get_lists_what_is_installed(served: Any) -> None:
-    served.answer = lambda call: Answer(True, 'Accepted', '', json.dumps(
+    served.listing = Answer(True, 'Accepted', '', json.dumps(
         [{'ocppVersion': '1.6', 'source': 'csms', 'request': V16}]))
     answer = served.get(PROFILES)
     assert answer.headers['Content-Type'] == 'application/json'
     assert answer.json() == {'profiles': [{'ocppVersion': '1.6', 'source': 'csms', 'request': V16}]}
-    assert served.written == [Call('get_charging_profiles', {})]
+    assert served.listed == [Call('get_charging_profiles', {})]
+    assert served.written == []
 
 
 @pytest.mark.parametrize(('query', 'body', 'version', 'wanted'), [
@@ -213,7 +214,7 @@ def test_a_node_that_is_silent_is_the_other_ones_no_concern(
     assert ask(served, 'PUT', '/api/v1/transaction',
                json={'ocppTransactionId': 1}).status_code == 204
     served.clock.advance(1.0)
-    served.answer = lambda call: None
+    served.listing = None
     assert error(served.get(PROFILES)) == (503, 'NotRunning')
 
 

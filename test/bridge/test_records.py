@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,18 @@ import requests
 import websocket
 from prometheus_client.parser import text_string_to_metric_families
 
+from charger_control.bridge import tls
 from charger_control.bridge.credentials import ENVIRONMENT, hash_secret
+from charger_control.bridge.dimming import Supply
 from charger_control.bridge.history import COLUMNS, SPAN, History
-from charger_control.bridge.records import Records
+from charger_control.bridge.records import Change, Records
 from charger_control.bridge.state import CHARGING, State
 from charger_control.bridge.web import Web, WebConfig, WebConfigError
 from charger_control.bridge.writer import Answer
 from charger_control.core.api.types import Limits
 from charger_control.core.cppwm_controller.types import Charging
+
+NO_SUPPLY = Supply(lambda: 0.0)
 
 
 def lines(file: Path, kind: str) -> list[dict[str, Any]]:
@@ -31,7 +36,7 @@ def lines(file: Path, kind: str) -> list[dict[str, Any]]:
 
 def test_every_request_is_kept(serve: Callable[..., Any], tmp_path: Path,
                                monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ENVIRONMENT, f'ann read {hash_secret("secret")}')
+    monkeypatch.setenv(ENVIRONMENT, f'ann read {hash_secret("secret", (16, 8, 1))}')
     file = tmp_path / 'bridge.log'
     one = serve(log_file=str(file))
     one.hear_all()
@@ -69,12 +74,12 @@ def test_every_write_is_kept_with_old_and_new(serve: Callable[..., Any], tmp_pat
 
 def test_a_log_file_that_cannot_be_written() -> None:
     with pytest.raises(WebConfigError, match=r'log_file.*/no/such'):
-        Web(WebConfig(port=0, log_file='/no/such/file'), State(lambda: 0.0), lambda c, r: None)
+        Web(WebConfig(port=0, log_file='/no/such/file'), [], NO_SUPPLY, lambda c, r: None)
 
 
 def test_without_a_file_nothing_is_kept() -> None:
     records = Records('')
-    records.change('me', {}, {}, 'ok')
+    records.change(Change('', 'limits', 'me', {}, {}, 'ok'))
     records.close()
     assert records.lost == 0
 
@@ -92,12 +97,13 @@ def test_metrics(served: Any) -> None:
     assert samples['charger_bridge_request_seconds_count',] == 4
     assert samples['charger_bridge_clients',] == 1
     assert samples['charger_bridge_limits_written_total',] == 1
-    assert samples['charger_signaled_amperage',] == 18.0
-    assert samples['charger_amperage', 'L2'] == 8.2
-    assert samples['charger_bridge_topic_age_seconds', 'decision'] == float('inf')
+    assert samples['charger_signaled_amperage', 'charger'] == 18.0
+    assert samples['charger_amperage', 'charger', 'L2'] == 8.2
+    assert samples['charger_bridge_topic_age_seconds', 'charger', 'decision'] == float('inf')
     served.clock.advance(4.0)
-    assert 'charger_signaled_amperage NaN' not in text
-    assert 'charger_commanded_amperage NaN' in served.get('/metrics').text   # not the stale value
+    assert 'charger_signaled_amperage{charger="charger"} NaN' not in text
+    stale = served.get('/metrics').text
+    assert 'charger_commanded_amperage{charger="charger"} NaN' in stale
 
 
 def test_made_up_methods_make_no_series(served: Any) -> None:
@@ -132,10 +138,14 @@ def test_who_may_what(served: Any) -> None:
 
 @pytest.fixture(scope='module')
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    folder = tmp_path_factory.mktemp('tls')
+    return made(tmp_path_factory.mktemp('tls'), 'localhost')
+
+
+def made(folder: Path, name: str) -> tuple[str, str]:
+    """A certificate and its key."""
     subprocess.run(
         ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
-         '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext',
+         '-nodes', '-days', '2', '-subj', f'/CN={name}', '-addext',
          'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', str(folder / 'key.pem'), '-out',
          str(folder / 'cert.pem')], check=True, capture_output=True)
     return str(folder / 'cert.pem'), str(folder / 'key.pem')
@@ -159,6 +169,28 @@ def test_tls(serve: Callable[..., Any], certificate: tuple[str, str]) -> None:
     assert frames.close_code() == 1001
 
 
+def test_a_renewed_certificate_is_served_without_a_restart(
+        serve: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, 'LOOK_PERIOD', 0.05)
+    made(tmp_path, 'first')
+    cert, key = tmp_path / 'cert.pem', tmp_path / 'key.pem'
+    one = serve(certificate_file=str(cert), key_file=str(key))
+
+    def served_name() -> str:
+        pem = ssl.get_server_certificate(('127.0.0.1', one.web.port), timeout=5)
+        return subprocess.run(['openssl', 'x509', '-noout', '-subject'], input=pem, text=True,
+                              capture_output=True, check=True).stdout
+
+    assert 'first' in served_name()
+    cert.write_text('half a certificate')   # the other half is on its way
+    time.sleep(0.2)
+    assert 'first' in served_name(), 'what cannot be used leaves the old one in force'
+    made(tmp_path, 'second')
+    deadline = time.monotonic() + 5.0
+    while 'second' not in served_name():
+        assert time.monotonic() < deadline
+
+
 def test_a_tls_client_that_does_not_read_holds_nobody_up(
         serve: Callable[..., Any], certificate: tuple[str, str]) -> None:
     cert, key = certificate
@@ -180,7 +212,7 @@ def test_certificates_that_are_of_no_use(names: tuple[str, str], said: str,
                                          certificate: tuple[str, str]) -> None:
     cert, key = (dict(zip(('cert', 'key'), certificate, strict=True)).get(n, n) for n in names)
     with pytest.raises(WebConfigError, match=said):
-        Web(WebConfig(port=0, certificate_file=cert, key_file=key), State(lambda: 0.0),
+        Web(WebConfig(port=0, certificate_file=cert, key_file=key), [], NO_SUPPLY,
             lambda c, r: None)
 
 

@@ -42,7 +42,7 @@ def test_the_same_when_nothing_is_known(serve: Callable[..., Any]) -> None:
 
 def test_a_wrong_credential_counts_once(serve: Callable[..., Any],
                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ENVIRONMENT, f'ann write {hash_secret("secret")}')
+    monkeypatch.setenv(ENVIRONMENT, f'ann write {hash_secret("secret", (16, 8, 1))}')
     one = serve()
     one.hear_all()
     wrong = [one.get('/api/v1/charging', auth=('ann', f'wrong{i}')) for i in range(12)]

@@ -272,7 +272,7 @@ def test_ping_is_answered_and_a_deaf_client_is_dropped(served: Any) -> None:
         if opcode == websocket.ABNF.OPCODE_PONG:
             break
     assert frame.data == b'hello'
-    side, = served.web.fanout.clients
+    side, = served.web.fanouts[0].clients
     served.clock.advance(3600.0)   # even a machine that slept asks before it drops anybody
     while True:   # recv_data_frame answers the ping
         opcode, frame = frames.socket.recv_data_frame(True)
@@ -284,7 +284,7 @@ def test_ping_is_answered_and_a_deaf_client_is_dropped(served: Any) -> None:
     served.clock.advance(fanout.PONG_TIMEOUT + 0.1)
     eventually(lambda: side._closing_since is not None)
     served.clock.advance(fanout.CLOSE_TIMEOUT + 1.0)
-    eventually(lambda: not served.web.fanout.clients)
+    eventually(lambda: not served.web.fanouts[0].clients)
     assert frames.close_code() in (fanout.POLICY, 1006)
 
 
@@ -308,7 +308,7 @@ def test_more_clients_than_allowed(serve: Callable[..., Any]) -> None:
     assert refused.value.status_code == 503
     assert b'TooManyClients' in refused.value.resp_body
     one.opened[0].close()
-    eventually(lambda: len(one.web.fanout.clients) == 1)
+    eventually(lambda: len(one.web.fanouts[0].clients) == 1)
     one.connect().next('limits')
 
 
@@ -326,7 +326,7 @@ def test_a_client_that_says_good_bye(served: Any) -> None:
     frames.next('charging')
     frames.socket.send_close(1000)
     assert frames.close_code() == 1000
-    eventually(lambda: not served.web.fanout.clients)
+    eventually(lambda: not served.web.fanouts[0].clients)
 
 
 def test_text_that_is_not_utf_8_ends_the_connection(served: Any) -> None:
@@ -362,8 +362,8 @@ def deaf(serve: Callable[..., Any]) -> Any:
     """A fast server, one client that reads nothing, and the server's side of it, blocked."""
     one = serve(max_rate=1000.0)
     client = Deaf(one.web.port)
-    eventually(lambda: one.web.fanout.clients)
-    side, = one.web.fanout.clients
+    eventually(lambda: one.web.fanouts[0].clients)
+    side, = one.web.fanouts[0].clients
     publish = counted(one)
     deadline = time.monotonic() + 10.0
     while not (side.blocked and side.replaced > 20):
@@ -390,11 +390,11 @@ def test_a_client_that_stops_reading_keeps_only_the_latest(deaf: Any) -> None:
 
 def test_a_client_that_stops_reading_is_dropped_in_time(deaf: Any) -> None:
     one, client, side, _ = deaf
-    assert not one.web.fanout.frames_replaced
+    assert not one.web.fanouts[0].frames_replaced
     one.clock.advance(fanout.SEND_TIMEOUT + 0.1)
-    eventually(lambda: not one.web.fanout.clients)
-    assert one.web.fanout.frames_replaced == side.replaced
-    assert one.web.fanout.clients_dropped == 1
+    eventually(lambda: not one.web.fanouts[0].clients)
+    assert one.web.fanouts[0].frames_replaced == side.replaced
+    assert one.web.fanouts[0].clients_dropped == 1
     client.read()
     assert client.socket.recv(1) == b'', 'the connection is closed'
 

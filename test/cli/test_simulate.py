@@ -91,10 +91,17 @@ def test_a_step_that_needs_a_serial_line(tmp_path):
     assert 'charger sim' in result.output
 
 
-def test_a_file_that_cannot_be_written(tmp_path):
-    result = run('--duration', 2, '--csv', tmp_path / 'no' / 'such.csv')
-    assert result.exit_code == 1
-    assert 'such.csv' in result.output
+@pytest.mark.parametrize('option', ['--csv', '--plot'])
+def test_a_file_that_cannot_be_written_is_named_before_the_simulation(tmp_path, option):
+    result = run('--duration', 604_800, option, tmp_path / 'no' / 'such.png')
+    assert result.exit_code == 2
+    assert 'such.png' in result.output
+    assert 'make it first' in result.output
+
+
+def test_a_file_that_cannot_be_opened(tmp_path):
+    (tmp_path / 'a.csv').mkdir()
+    assert run('--duration', 2, '--csv', tmp_path / 'a.csv').exit_code == 2
 
 
 def test_nothing_to_judge_is_said():

@@ -1,4 +1,4 @@
-"""A model of teams whose network, processes and machines fail at random, in simulated time.
+"""A model of teams in simulated time, for schedules of faults (team_lease_faults.py).
 
 Real members and leaders (charger_control.core.team) on simulated machines with clocks of their
 own. What is watched is invariant 4: on each supply phase, what the vehicles may be drawing never
@@ -8,13 +8,9 @@ adds up to more than the budget.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charger_control.core.heard import Heard
 from charger_control.core.team import (
@@ -23,14 +19,15 @@ from charger_control.core.team import (
     Member,
     MemberConfig,
     MemberState,
-    Role,
     Share,
     Sharing,
     TeamConfig,
     TeamRequest,
 )
-from charger_control.core.team.ledger import Account, Claim
 from charger_control.core.vcse import TeamBudget
+
+if TYPE_CHECKING:
+    from team_lease_faults import World
 
 TICK = 0.5
 """s between two looks at everything."""
@@ -307,229 +304,3 @@ class TeamModel:
                     f't={t:.1f} s, team {self.name}, L{p + 1}: {load[p]:.2f} A of '
                     f'{self.amperage[p]:.0f} A: ' + ', '.join(
                         f'{m.name} {m.may_draw():.1f}' for m in self.machines))
-
-
-class World:
-    """A schedule: teams on one network, and everything that goes wrong, from one seed."""
-
-    def __init__(self, seed: int, teams: int = 2, members: int = 3, mutation: Mutation = RULES,
-                 greedy: bool = True) -> None:
-        self.rng = rng = random.Random(seed)
-        self.outcome = Outcome()
-        self.duplicates = rng.choice((0.0, 0.0, 0.05))
-        self.rashness = rng.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1))
-        self.duration = rng.choice((30.0, 42.0, 48.0, 66.0))
-        self.queue: dict[int, list[tuple[Machine, str, Any]]] = defaultdict(list)
-        self._actions: dict[int, list[Callable[[float], None]]] = defaultdict(list)
-        self.teams = [TeamModel(self, chr(ord('a') + i), members, rng, mutation, greedy)
-                      for i in range(teams)]
-        for team in self.teams:
-            self._plan(team)
-
-    def deliver(self, t: float, receiver: Machine, kind: str, message: Any) -> None:
-        self.queue[int(t / TICK) + 1].append((receiver, kind, message))
-
-    def run(self) -> Outcome:
-        for k in range(int(self.duration / TICK)):
-            t = k * TICK
-            for action in self._actions.pop(k, ()):
-                action(t)
-            for receiver, kind, message in self.queue.pop(k, ()):
-                receiver.inbox.append((kind, message))
-            for team in self.teams:
-                team.tick(t, k & 1)
-            if self.outcome.violation:
-                break
-        return self.outcome
-
-    # -- what goes wrong -------------------------------------------------------------------------
-    def _plan(self, team: TeamModel) -> None:
-        rng = self.rng
-        base = rng.choice((0.0, 0.0, 0.0, 0.0, 0.1, 0.3))
-        late = rng.choice((0.0, 0.0, 0.0, 0.0, 1.0, 10.0))
-        for episodes in self._links(team):
-            if base or late:
-                episodes.append(Episode(0.0, 1e9, base, late))
-        for _ in range(rng.randrange(1, 5)):
-            start = rng.uniform(rng.choice((0.0, 18.0)), self.duration - 15.0)
-            end = start + rng.choice((3.0, 6.0, 12.0, 30.0))
-            fault = rng.choice((self._one_way, self._partition, self._delay, self._late_then_cut,
-                                self._late_then_cut, self._restart, self._kill_leader,
-                                self._suspend))
-            fault(team, start, end)
-        for _ in range(4):
-            self._appetite(team, rng.uniform(0.0, self.duration), 0.0)
-
-    def _at(self, t: float, action: Callable[[float], None]) -> None:
-        self._actions[int(t / TICK)].append(action)
-
-    def _links(self, team: TeamModel) -> list[list[Episode]]:
-        return [episodes for links in team.links.values() for episodes in links.values()]
-
-    def _some_links(self, team: TeamModel, fewer_than: int) -> list[list[Episode]]:
-        links = self._links(team)
-        return self.rng.sample(links, min(len(links), self.rng.randrange(1, fewer_than)))
-
-    def _one_way(self, team: TeamModel, start: float, end: float) -> None:
-        for episodes in self._some_links(team, 4):
-            episodes.append(Episode(start, end))
-
-    def _partition(self, team: TeamModel, start: float, end: float) -> None:
-        alone = self.rng.choice(team.machines)
-        for machine, links in team.links.items():
-            for other, episodes in links.items():
-                if alone in (machine, other):
-                    episodes.append(Episode(start, end))
-
-    def _delay(self, team: TeamModel, start: float, end: float) -> None:
-        delay = self.rng.choice((3.0, 9.0, 20.0, 90.0))
-        for episodes in self._some_links(team, 5):
-            episodes.append(Episode(start, end, 0.0, delay))
-
-    def _late_then_cut(self, team: TeamModel, start: float, end: float) -> None:
-        """One machine hears ever later, then nobody hears it; what was under way still arrives."""
-        victim = self.rng.choice(team.machines)
-        delay = self.rng.choice((4.0, 8.0, 8.0, 12.0, 40.0))
-        cut = start + self.rng.choice((1.0, 3.0, 8.0))
-        for machine, links in team.links.items():
-            for other, episodes in links.items():
-                if other is victim:
-                    episodes.append(Episode(start, cut, 0.0, delay))
-                if victim in (machine, other):
-                    episodes.append(Episode(cut, end + 20.0))
-
-    def _restart(self, team: TeamModel, start: float, end: float) -> None:
-        machine = self.rng.choice(team.machines)
-        down = self.rng.choice((0.0, 1.0, end - start))
-
-        def kill(t: float) -> None:
-            machine.member, machine.member_down_until, machine.down = None, t + down, True
-            if self.rng.random() < 0.5:
-                machine.leader, machine.leader_down_until = None, t + down
-        self._at(start, kill)
-
-    def _kill_leader(self, team: TeamModel, start: float, end: float) -> None:
-        down = self.rng.choice((0.0, 2.0, end - start))
-
-        def kill(t: float) -> None:
-            for machine in team.machines:
-                if machine.leader is not None and machine.leader.role is Role.LEADING:
-                    machine.leader, machine.leader_down_until = None, t + down
-                    machine.down = True
-        self._at(start, kill)
-
-    def _suspend(self, team: TeamModel, start: float, end: float) -> None:
-        machine = self.rng.choice(team.machines)
-
-        def suspend(t: float) -> None:
-            machine.suspended_until = max(machine.suspended_until, t + end - start)
-        self._at(start, suspend)
-
-    def _appetite(self, team: TeamModel, start: float, end: float) -> None:
-        machine = self.rng.choice(team.machines)
-        value = self.rng.choice((0.0, 0.2, 0.5, 1.0))
-
-        def change(_: float) -> None:
-            machine.appetite = value
-        self._at(start, change)
-
-
-def search_in_parallel(seeds: range, chunk: int = 250, greedy: bool = True
-                       ) -> tuple[int, list[str]]:
-    """Runs all schedules on all processors.
-
-    Returns:
-        How many were run, and what was seen (one entry for each chunk with a violation).
-    """
-    chunks = [range(first, min(first + chunk, seeds.stop))
-              for first in range(seeds.start, seeds.stop, chunk)]
-    with ProcessPoolExecutor(mp_context=get_context('spawn')) as pool:
-        results = list(pool.map(partial(search, greedy=greedy), chunks))
-    return sum(count for count, _ in results), [seen for _, seen in results if seen]
-
-
-def search(seeds: Iterable[int], mutation: Mutation = RULES, greedy: bool = True
-           ) -> tuple[int, str]:
-    """Runs schedules until one violates the budget.
-
-    Returns:
-        How many were run, and what was seen: '' if nothing was.
-    """
-    count = 0
-    for seed in seeds:
-        count += 1
-        outcome = World(seed, mutation=mutation, greedy=greedy).run()
-        if outcome.violation:
-            return count, f'seed {seed}: {outcome.violation}'
-    return count, ''
-
-
-# -- rules left out or bent, to see that the model finds what they are for -------------------------
-class CountsFromReceipt(Member):
-    """Rule 1 bent: the lease is counted from the receipt of the list."""
-
-    def _lease_end(self, now: float, sent: float | None, request_sequence: int, valid_for: float
-                   ) -> float | None:
-        renews = super()._lease_end(now, sent, request_sequence, valid_for) is not None
-        return now + valid_for if renews else None
-
-
-class WithoutMajority(Leader):
-    """Rule 2 left out: one supporter is enough."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self._election._needed = 1
-
-
-class FreesOnAnyLaterList(Account):
-    """Rule 3 bent: a list that did not name the member counts as proof of an earlier one."""
-
-    __slots__ = ()
-
-    def hear(self, now: float, request: TeamRequest, leader: str) -> bool:
-        if not super().hear(now, request, leader):
-            return False
-        accepted = (request.accepted_term, request.accepted_sequence)
-        if request.accepted_leader == leader:
-            while len(self._namings) > 1 and self._namings[1].list_id <= accepted:
-                self._namings.popleft()
-        return True
-
-
-class ForgetsDrawable(Account):
-    """Rule 3 bent: a lowered value is free as soon as it is accepted."""
-
-    __slots__ = ()
-
-    def claim(self, now: float) -> Claim:
-        claim = super().claim(now)
-        return claim._replace(reserved=claim.due)
-
-
-class ReservesTooShort(Account):
-    """Rule 3 bent: what was named stays reserved for 10 s only."""
-
-    __slots__ = ()
-
-    def name(self, now: float, list_id: tuple[int, int], amperage: float) -> None:
-        super().name(now - 8.0, list_id, amperage)
-
-
-def with_accounts(kind: type[Account]) -> type[Leader]:
-    class Bent(Leader):
-        def __init__(self, *args: object, **kwargs: object) -> None:
-            super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-            self._accounts = {m: kind(self._times, self._config.failsafe_amperage)
-                              for m in self._config.members}
-    return Bent
-
-
-MUTATIONS = {
-    'without rule 5': Mutation(times=LeaseTimes(hold=False)),
-    'rule 1 from receipt': Mutation(member=CountsFromReceipt),
-    'without majority': Mutation(leader=WithoutMajority),
-    'frees on any later list': Mutation(leader=with_accounts(FreesOnAnyLaterList)),
-    'forgets drawable': Mutation(leader=with_accounts(ForgetsDrawable)),
-    'reserves for 10 s': Mutation(leader=with_accounts(ReservesTooShort)),
-}

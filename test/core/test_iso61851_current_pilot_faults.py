@@ -164,3 +164,48 @@ def test_sigterm_does_not_wait_for_a_silent_board(desk):
 
 def test_a_board_that_says_nonsense_has_not_stopped(desk):
     assert not desk.control.stopped(desk.now, Heard(PilotReading('C', NAN), desk.now))
+
+
+# -- a board that does not obey --------------------------------------------------------------------
+
+def test_a_board_that_never_takes_no_offer_is_opened_a_second_later(desk):
+    desk.set(contactor_closed=True)
+    desk.tick()
+    desk.obeys = False
+    desk.available = AvailableAmperage(0.0, 0.0, False)
+    assert offer(desk) is None
+    assert not desk.run(7.0).open_contactor
+    assert desk.tick().open_contactor
+    assert desk.fault == NOT_STOPPING
+
+
+def test_the_fault_is_said_even_if_the_board_opens_in_the_same_moment(desk):
+    """It polls; with the answer in which the 6 s are over the contactor is open already."""
+    stubborn(desk)
+    while not desk.tick().open_contactor:
+        pass
+    desk.set(contactor_closed=False)
+    desk.amperage = (0.0, 0.0, 0.0)
+    assert desk.run(29.0).offer is None and desk.fault == NOT_STOPPING
+
+
+def test_a_board_that_takes_it_late_has_its_6_s_from_then_but_no_more_than_7_in_all(desk):
+    desk.set(contactor_closed=True)
+    desk.tick()
+    desk.obeys = False
+    desk.available = AvailableAmperage(0.0, 0.0, False)
+    desk.run(0.5)
+    desk.obeys = True
+    desk.tick()
+    assert not desk.run(6.0).open_contactor
+    assert desk.tick().open_contactor
+
+
+def test_sigterm_does_not_wait_for_ever_for_a_board_that_never_takes_it(desk):
+    desk.set(contactor_closed=True)
+    desk.obeys = False
+    desk.control.stop()
+    desk.run(7.5)
+    assert not stopped(desk)
+    assert desk.run(0.125).open_contactor
+    assert stopped(desk)

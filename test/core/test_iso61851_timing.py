@@ -1,4 +1,4 @@
-"""Every row of data/iso61851_timing.yaml, played against the RawPilot block. The file says how."""
+"""Every row of data/iso61851_timing.yaml, played against the blocks. The file says how."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from current_world import CurrentWorld, looser
 from raw_world import Load, RawWorld
 
 from charger_control.core.iso61851.faults import FaultConfig
@@ -15,6 +16,10 @@ from charger_control.core.iso61851.raw_sequence import PhaseConfig, WakeUpConfig
 ROWS = yaml.safe_load((Path(__file__).parent / 'data' / 'iso61851_timing.yaml').read_text())
 CASES = [pytest.param(row, case, id=f'{row["row"]}-{number}')
          for row in ROWS for number, case in enumerate(row['cases'], 1)]
+OURS = [pytest.param(row, case, id=f'{row["row"]}-{number}') for row in ROWS
+        if row['current_pilot'] == 'ours' for number, case in enumerate(row['cases'], 1)
+        if case.get('for') != 'raw_pilot']
+"""What is ours with a board too."""
 OWNERS = {'ours', "the board's", "nobody's"}
 OBSERVED = {'contactor': 'contactor', 'pilot': 'pilot', 'signaled': 'signaled', 'fault': 'fault',
             'state': 'status', 'phases': 'phases', 'event': 'event'}
@@ -114,7 +119,7 @@ def judge(world, expectations, start):
         name = next(key for key in line if key in OBSERVED)
         value = line[name]
         if 'stays' in line:
-            since = max(start, last)
+            since = max(start, last) + line.get('settle', 0.0)
             if not world.was_only(OBSERVED[name], value, since, since + line['stays']):
                 wrong.append(f'{line}: {history(world, OBSERVED[name], start)}')
             continue
@@ -149,6 +154,19 @@ def test_row(row, case):
     world.turn = 0.005
     world.run(duration(case['expect']))
     wrong = judge(world, case['expect'], start)
+    assert not wrong, f'{row["row"]}:\n' + '\n'.join(wrong)
+
+
+@pytest.mark.parametrize(('row', 'case'), OURS)
+def test_row_with_a_board(row, case):
+    world = CurrentWorld()
+    begin(world, case['start'])
+    for step in case['then']:
+        happen(world, step)
+    start = world.now
+    expect = [looser(line) for line in case['expect']]
+    world.run(duration(expect) + 1.0)
+    wrong = judge(world, expect, start)
     assert not wrong, f'{row["row"]}:\n' + '\n'.join(wrong)
 
 

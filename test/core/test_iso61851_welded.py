@@ -27,8 +27,49 @@ def test_current_after_opening_is_latched_when_the_meter_cannot_mean_the_past():
     desk = Desk(closed=None, drawn=16.0)
     desk.run(10.0)
     desk.tick(letter='B')
-    assert desk.run(2.0) == ''
+    # 1 s to open, 1 s of the meter's own past, and 3 s in which samples agree
+    assert desk.run(5.0) == ''
     assert desk.tick() == WELDED
+
+
+def test_a_single_sample_is_no_welded_contactor():
+    desk = Desk('B', 0.0, closed=None)
+    desk.run(10.0)
+    desk.tick(drawn=16.0)
+    assert desk.run(60.0, drawn=0.0) == ''
+    desk.tick(drawn=16.0)
+    at, desk.drawn = desk.now, None     # the meter falls silent after it
+    assert desk.run(60.0) == ''
+    desk.drawn, desk.meter_lag = 16.0, desk.now + TICK - at     # and gives the same one once more
+    assert desk.tick() == ''
+
+
+def test_samples_that_do_not_agree_are_no_welded_contactor():
+    desk = Desk('B', 0.0, closed=None)
+    desk.run(10.0)
+    for _ in range(20):
+        desk.run(0.875, drawn=16.0)
+        assert desk.tick(drawn=0.5) == ''
+
+
+@pytest.mark.parametrize('period', [0.25, 1.0, 5.0])
+def test_two_samples_that_agree_are_enough_however_seldom_they_come(period):
+    desk = Desk('B', 0.0, closed=None)
+    desk.run(10.0)
+    assert desk.tick(drawn=16.0) == ''
+    for _ in range(round(max(period, 3.0) / period)):
+        assert desk.run(period - TICK, drawn=None) == ''
+        last = desk.tick(drawn=16.0)
+    assert last == WELDED
+
+
+def test_a_moment_in_c_between_two_answers_is_no_welded_contactor():
+    desk = Desk('B', 16.0, closed=False)
+    desk.run(10.0)
+    assert desk.tick(closed=True) == ''     # it was in C, and opens now
+    assert desk.run(60.0, closed=False) == ''
+    assert desk.run(1.0, closed=True) == ''
+    assert desk.run(0.25) == WELDED
 
 
 @pytest.mark.parametrize('drawn', [1.0, 0.99, 0.0, NAN, None])
@@ -57,7 +98,7 @@ def test_a_sample_newer_than_the_boards_word_is_no_welded_contactor():
 def test_but_a_board_that_then_still_says_b_is():
     desk = Desk('B', 16.0, closed=False)
     desk.run(10.0)
-    for i in range(12):
+    for i in range(32):
         desk.tick(drawn=16.0, board_lag=(i + 1) * TICK)
     assert desk.tick(board_lag=0.0) == WELDED
 

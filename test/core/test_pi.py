@@ -121,6 +121,17 @@ def test_a_trim_that_was_taken_away_is_found_again(pause):
     assert desk.drawn == pytest.approx(16.0, abs=0.2)
 
 
+def test_a_grant_that_goes_right_after_a_raise_is_no_vehicle_that_does_not_answer():
+    desk = Desk()
+    while desk.trim <= 0.0:
+        desk.tick()
+    desk.trim_limit = 0.0
+    for _ in range(8 * 60):
+        assert desk.tick() == 0.0
+    desk.run(30.0, trim_limit=2.0)
+    assert desk.drawn == pytest.approx(16.0, abs=0.1)
+
+
 def test_one_sample_told_again_is_one_sample():
     desk = Desk()
     desk.tick()

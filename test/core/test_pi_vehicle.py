@@ -168,3 +168,16 @@ def test_one_that_stopped_at_much_has_another_reason():
     vehicle = of(1.08, 0.0, 16.0)
     vehicle.stopped(14.8)
     assert vehicle.signal_for(16.0) == pytest.approx(16.0 / 1.08, abs=0.1)
+
+
+def test_one_that_stopped_twice_is_offered_what_it_is_known_to_draw_at():
+    vehicle = Vehicle(300.0)
+    vehicle.note(8.0, 8.64)
+    vehicle.stopped(7.4)
+    assert vehicle.lowest_signal() == pytest.approx(7.7)
+    vehicle.stopped(7.7)
+    assert vehicle.lowest_signal() == 8.0
+    vehicle.stopped(8.0)
+    assert vehicle.lowest_signal() == pytest.approx(8.3), 'it is known no more'
+    vehicle.note(7.5, 8.1)
+    assert vehicle.lowest_signal() == -math.inf, 'it draws at less: those were pauses'

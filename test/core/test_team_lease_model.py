@@ -1,4 +1,4 @@
-"""Two teams of three, everything fails at random: no phase is ever given more than there is."""
+"""A team of three, everything fails at random: no phase is ever given more than there is."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from team_lease_model import MUTATIONS, World, search, search_in_parallel
+from team_lease_faults import World, search, search_in_parallel
+from team_lease_mutations import MUTATIONS
 
 
-@pytest.mark.timeout(600)  # a minute on two free processors
+@pytest.mark.timeout(600)  # half a minute on two free processors
 def test_the_budget_holds_through_10000_schedules() -> None:
     """Losses one way and both, delays to 90 s, duplicates, restarts, suspends, two leaders."""
     count, seen = search_in_parallel(range(10_000))
@@ -21,7 +22,7 @@ def test_the_budget_holds_through_10000_schedules() -> None:
 
 
 def test_the_budget_holds_with_the_real_allocator() -> None:
-    _, seen = search_in_parallel(range(100_000, 100_400), 100, greedy=False)
+    _, seen = search_in_parallel(range(100_000, 100_100), 50, greedy=False)
     assert not seen
 
 
@@ -33,12 +34,13 @@ def test_the_model_is_not_idle() -> None:
                   for outcome, world in zip(outcomes, worlds, strict=True))
     served = sum(outcome.served for outcome in outcomes) / sum(w.duration for w in worlds)
     assert changed > 30
-    assert served > 10.0  # A, of two teams, with all that goes wrong
+    assert served > 5.0  # A, with all that goes wrong
 
 
 @pytest.mark.parametrize('name', MUTATIONS)
 def test_the_model_finds_a_rule_that_is_left_out(name: str) -> None:
-    _, seen = search(range(1000, 3500), MUTATIONS[name])
+    first = 1000 if name == 'reserves for 10 s' else 20_000  # found within 2 s; always, later
+    _, seen = search(range(first, first + 10_000), MUTATIONS[name])
     assert seen, 'the model no longer finds what this rule is for'
 
 

@@ -136,6 +136,20 @@ class TestWhoIsLetIn:
         assert site.started['on L2'] == 0.0
         assert site.started['waits for L1'] == 900.0
 
+    def test_one_that_makes_nothing_of_little_is_offered_its_share_at_the_next_rotation(self
+                                                                                        ) -> None:
+        site = Site(20.0, car('a'), car('b'))
+        site.most['a'] = 0.0                # asleep, or in need of 8 A and once left with less
+        site.run(100.0)
+        assert site.given['a'] == 6.0
+        drawn = []
+
+        def needs_8_a() -> None:
+            site.most['a'] = 16.0 if site.given['a'] >= 8.0 else 0.0
+            drawn.append(site.given['a'] if site.most['a'] else 0.0)
+        site.run(900.0, needs_8_a)
+        assert drawn[-1] == 10.0
+
     def test_one_that_never_draws_cannot_starve_the_others(self) -> None:
         site = Site(6.0, car('full 1'), car('full 2'), car('needs it', energy=30.0), step=5.0)
         site.most.update({'full 1': 0.0, 'full 2': 0.0})
@@ -214,7 +228,7 @@ class TestWhoIsLetIn:
 
 def test_random_histories_keep_to_the_budget_and_toggle_nobody() -> None:
     """Budgets move, cars come and go; a stop is for the budget, a priority or the rotation."""
-    for seed in range(60):
+    for seed in range(20):
         rng = random.Random(seed)
         site = Site(rng.uniform(6.0, 60.0), *(
             replace(car(f'cp{i}', rng.choice((6.0, 16.0, 32.0)), priority=rng.choice((0, 0, 1))),

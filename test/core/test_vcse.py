@@ -58,8 +58,8 @@ class TestGridMeter:
         block.hear_grid(grid(0.0, (30.0, 30.0, 30.0)), (math.nan, 10.0, -5.0))
         assert block.step(0.0).amperage == (33.0, 43.0, 33.0)
 
-    def test_a_rise_counts_after_2_s_a_fall_after_30(self) -> None:
-        block = vcse(grid_meter=True, margin=0.0)
+    def test_a_rise_counts_once_it_has_lasted_a_fall_after_30_s(self) -> None:
+        block = vcse(grid_meter=True, margin=0.0, other_loads_rise=2.0)
 
         def at(now: float, others: float) -> float:
             block.hear_grid(grid(now, (others,) * 3), NOTHING)
@@ -71,6 +71,15 @@ class TestGridMeter:
         assert at(5.0, 30.0) == 33.0
         assert [at(6.0 + k, 10.0) for k in range(30)] == [33.0] * 30
         assert at(36.0, 10.0) == 53.0
+
+    def test_what_the_team_says_late_is_no_rise(self) -> None:
+        """All vehicles start at once, and the leader is lost: its successor says so 9 s later."""
+        block = vcse(grid_meter=True, margin=0.0)
+        for k in range(100):
+            now = 0.2 * k
+            block.hear_grid(grid(now, (2.0 if now < 5.0 else 34.0,) * 3),
+                            (0.0 if now < 14.0 else 32.0,) * 3)
+            assert block.step(now).amperage == (61.0, 61.0, 61.0)
 
     def test_above_the_fuse_a_rise_counts_at_once(self) -> None:
         block = vcse(grid_meter=True, margin=0.0)

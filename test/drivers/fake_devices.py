@@ -87,6 +87,50 @@ class Evse(Unit):
         self.put(3, 1006, 2 if on else 1)
 
 
+class PhoenixSerial(Unit):
+    """EV-CC-AC1-M3: 24000 ff. follow from the coils, 4000 and 22000; ``deaf_to`` some writes."""
+
+    def __init__(self, number: int = 1, *, mode: int = 3, vehicle: str = 'C') -> None:
+        super().__init__(number)
+        self.vehicle = vehicle
+        self.deaf_to: set[int] = set()
+        self.extra = 0
+        self.put(3, 4000, mode, 0)
+        self.put(4, 1021, *[0x3132] * 6)
+        self.put(4, 1031, 0x5601, 2, 3)
+        self.put(1, 20000, 0, 0)
+        self.put(3, 22000, 63)
+        self.put(3, 24000, *[0] * 6)
+
+    @property
+    def offered(self) -> int:
+        r = self.registers
+        on = r[3, 4000] == 0 or (r[3, 4000] == 3 and r[1, 20000])
+        return r[3, 22000] + self.extra if on and self.vehicle in 'BCD' else 0
+
+    def boot(self) -> None:
+        self.put(1, 20000, 0, 0)
+        self.put(3, 22000, 63)
+
+    def read(self, function: int, address: int, count: int) -> list[int] | int:
+        digit = '2' if self.offered else '1'
+        self.put(3, 24000, ord(self.vehicle) << 8 | ord(digit), 32, 0,
+                 self.offered or self.registers[3, 22000])
+        return super().read(function, address, count)
+
+    def write(self, address: int, values: tuple[int, ...]) -> int:
+        return 0 if address in self.deaf_to else super().write(address, values)
+
+    def write_bit(self, address: int, value: bool) -> int:
+        if address == 21000:
+            self.boot()
+        elif (1, address) not in self.registers:
+            return 2
+        elif address not in self.deaf_to:
+            self.registers[1, address] = int(value)
+        return 0
+
+
 class FakeClock:
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
@@ -127,6 +171,20 @@ class MemoryLine:
         code = self.units[unit].write(address, tuple(values))
         if code:
             raise AnswerError('exceptions', f'exception {code}')
+
+    def read_bits(self, unit: int, function: int, address: int, count: int,
+                  answer_time: float) -> list[int]:
+        return self.read(unit, function, address, count, answer_time)
+
+    def write_bit(self, unit: int, address: int, value: bool, answer_time: float) -> None:
+        self._transact(Request(self.clock.now, unit, 5, address, 1, (int(value),)), answer_time)
+        if self.units[unit].write_bit(address, value):
+            raise AnswerError('exceptions', 'exception 2')
+
+    def write_one(self, unit: int, address: int, value: int, answer_time: float) -> None:
+        self._transact(Request(self.clock.now, unit, 6, address, 1, (value,)), answer_time)
+        if self.units[unit].write(address, (value,)):
+            raise AnswerError('exceptions', 'exception 2')
 
     def _transact(self, request: Request, answer_time: float) -> None:
         self.log.append(request)

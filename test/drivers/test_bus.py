@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from charger_control.drivers.bus import Backoff, Bus, Buses, Turn
+from charger_control.drivers.backoff import Backoff
+from charger_control.drivers.bus import Bus, Buses, Turn
 from charger_control.drivers.options import OptionError
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import AnswerError, DeviceError, PortLostError

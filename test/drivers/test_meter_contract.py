@@ -1,74 +1,38 @@
 """What every meter driver must do, over a real pty; the frames are those of data/golden_*.yaml."""
 
 import math
-import time
-from pathlib import Path
 
 import pytest
-import yaml
-from fake_rtu import (
-    Line,
-    Unit,
-    crc,
-    exception,
-    fewer_registers,
-    garbage,
-    half,
-    noise_before,
-    sealed,
-    silence,
-    wrong_crc,
-    wrong_function,
-    wrong_unit,
-)
+from fake_rtu import crc, sealed
+from meter_peers import DATA, Golden, peer_of, until
 
 from charger_control.drivers import registry
+from charger_control.drivers.backoff import Backoff
 from charger_control.drivers.meters.modbus import highest_rate
 from charger_control.drivers.port import SerialSettings, open_port
 from charger_control.drivers.register_table import load
 
-DATA = Path(__file__).parent / 'data'
-FAULTS = {'timeouts': silence, 'garbage': garbage, 'crc_errors': wrong_crc,
-          'wrong_ids': wrong_unit, 'wrong_answers': wrong_function, 'exceptions': exception(4)}
-
-
-class Golden:
-    """A golden file: exchanges of whole frames, and what they mean."""
-
-    def __init__(self, driver):
-        content = yaml.safe_load((DATA / f'golden_{driver}.yaml').read_text())
-        self.unit = content['unit']
-        self.reading = content['reading']
-        self.serial_number = content['serial_number']
-        self.exchanges = [tuple(bytes.fromhex(e[key]) for key in ('request', 'answer'))
-                          for e in content['exchanges']]
-
-    def device(self):
-        unit = Unit(self.unit)
-        for request, answer in self.exchanges:
-            data = answer[3:-2]
-            unit.put(request[1], int.from_bytes(request[2:4], 'big'),
-                     *(int.from_bytes(data[i:i + 2], 'big') for i in range(0, len(data), 2)))
-        return unit
+WITH_TABLE = [driver for driver in registry.METERS if not Golden(driver).pushes]
 
 
 class Setting:
-    def __init__(self, driver, link, line):
-        self.driver, self.golden, self.line, self.link = driver, Golden(driver), line, link
-        self.buses = registry.Buses(reconnect_delay=(0.05, 0.1))
-        self.meter = registry.open_meter({'driver': driver, 'port': str(link), 'rate': 20.0,
-                                          'unit': self.golden.unit}, self.buses)
-        self.meter.answer_time = 0.25  # this line answers at once
+    """A meter and its peer; the times of the line are those of a pty, not of RS-485."""
+
+    def __init__(self, driver, link, peer):
+        self.driver, self.golden, self.peer, self.link = driver, Golden(driver), peer, link
+        self.buses = registry.Buses(reconnect_delay=(0.02, 0.05))
+        self.meter = registry.open_meter({'driver': driver, 'port': str(link), **peer.config()},
+                                         self.buses)
+        if not self.golden.pushes:
+            self.meter.answer_time, self.meter.quiet = 0.08, 0.005
+            self.meter._backoff, self.meter._period = Backoff(0.02, 0.05), 0.01
 
     def until(self, condition, timeout=8.0):
         """The first sample that fits; the driver's thread runs meanwhile."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            sample = self.meter.latest()
-            if condition(sample):
-                return sample
-            time.sleep(0.005)
-        pytest.fail(f'not within {timeout} s: {self.meter.latest()}')
+        sample = until(self.meter, condition, timeout)
+        if sample is None:
+            pytest.fail(f'not within {timeout} s: {self.meter.latest()}')
+        return sample
 
     def good(self, after=0.0):
         return self.until(lambda s: s.value is not None and not s.error and s.at > after)
@@ -99,27 +63,26 @@ class Setting:
 
 @pytest.fixture(params=list(registry.METERS))
 def s(request, link):
-    golden = Golden(request.param)
-    with Line(link, {golden.unit: golden.device()}) as line:
-        setting = Setting(request.param, link, line)
+    with peer_of(Golden(request.param), link) as peer:
+        setting = Setting(request.param, link, peer)
         setting.meter.start()
         yield setting
         setting.meter.close()
 
 
 def test_every_meter_has_a_golden_file_and_none_is_left_over():
-    assert sorted(path.stem for path in DATA.glob('golden_*.yaml')) == sorted(
-        f'golden_{driver}' for driver in registry.METERS)
+    files = {path.stem for path in DATA.glob('golden_*.yaml')} - {'golden_boards'}
+    assert files == {f'golden_{driver}' for driver in registry.METERS}
 
 
-@pytest.mark.parametrize('driver', registry.METERS)
+@pytest.mark.parametrize('driver', WITH_TABLE)
 def test_golden_frames_are_whole(driver):
     for request, answer in Golden(driver).exchanges:
         assert crc(request[:-2]) == request[-2:] and crc(answer[:-2]) == answer[-2:]
         assert answer[:2] == request[:2] and answer[2] == len(answer) - 5 == 2 * request[5]
 
 
-@pytest.mark.parametrize('driver', registry.METERS)
+@pytest.mark.parametrize('driver', WITH_TABLE)
 def test_the_line_allows_what_is_asked_for_by_default(driver):
     options = {option.name: option.default for option in registry.options('meter', driver)}
     settings = SerialSettings(options['baudrate'], options['parity'], options['stopbits'])
@@ -136,48 +99,53 @@ def test_values_units_and_identity_from_golden_frames(s):
     assert s.wrong(first.value) == []
     assert first.value.serial_number == s.golden.serial_number
     assert first.identity['serial_number'] == s.golden.serial_number
-    assert first.identity['model'] == load(s.driver).model
-    asked = {r.frame for r in s.line.log}
-    assert asked == {request for request, _ in s.golden.exchanges}
+    assert first.identity['model']
+    if not s.golden.pushes:
+        rate, unit = first.identity['highest_rate'].split('/')
+        assert unit == 's' and float(rate) >= 1.0
+        assert {r.frame for r in s.peer.log} == {request for request, _ in s.golden.exchanges}
 
 
 def test_silence_keeps_the_last_reading_with_its_time_and_says_so(s):
     before = s.good()
-    s.line.always[s.golden.unit] = silence
-    failed = s.until(lambda x: 'does not answer' in x.error)
+    s.peer.fall_silent()
+    failed = s.until(lambda x: s.peer.silence_words in x.error)
     assert failed.at >= before.at and failed.counters['timeouts'] >= 1
     s.check(failed.value)
-    del s.line.always[s.golden.unit]
+    s.peer.talk()
     assert s.whole().at > failed.at
 
 
 def test_bad_answers_are_counted_and_never_taken_for_values(s):
     s.good()
-    for kind, fault in FAULTS.items():
+    for kind, fault in s.peer.FAULTS.items():
         count = s.meter.latest().counters.get(kind, 0)
 
         def counted(sample, kind=kind, fault=fault, count=count):
-            if not s.line.faults.get(s.golden.unit):  # again: a late one counts as a time-out
-                s.line.fault(s.golden.unit, fault)
+            if not s.peer.is_pending():  # again: a late one counts as a time-out
+                s.peer.once(fault)
             return sample.counters.get(kind, 0) > count
 
         sample = s.until(counted)
-        s.line.faults[s.golden.unit].clear()
+        s.peer.clear()
         s.check(sample.value)
         s.check(s.good(after=sample.at).value)
-    for fault in (half, fewer_registers, noise_before):
+    for fault in s.peer.SURVIVED:
         answered = s.meter.latest().counters['answers']
-        s.line.fault(s.golden.unit, fault)
+        s.peer.once(fault)
         s.check(s.until(lambda x, n=answered: x.counters['answers'] > n + 2 and not x.error).value)
-        assert not s.line.faults[s.golden.unit]
+        assert not s.peer.is_pending()
     s.whole()
 
 
 def test_an_answer_to_another_block_is_not_taken(s):
-    """A late answer of the same unit and function, of another length."""
+    """A late answer of the same unit and function, of another length; nothing that is pushed."""
     s.good()
-    other = sealed(bytes((s.golden.unit, s.golden.exchanges[0][0][1], 2, 0x7F, 0x7F)))
-    s.line.fault(s.golden.unit, lambda frame: [(0.0, other + frame)], lambda frame: [(0.0, other)])
+    if s.golden.pushes:
+        return
+    unit = s.golden.unit
+    other = sealed(bytes((unit, s.golden.exchanges[0][0][1], 2, 0x7F, 0x7F)))
+    s.peer.fault(unit, lambda frame: [(0.0, other + frame)], lambda frame: [(0.0, other)])
     sample = s.until(lambda x: x.counters.get('wrong_answers', 0) or
                      x.counters.get('late_answers', 0) >= 2)
     s.check(sample.value)
@@ -185,10 +153,10 @@ def test_an_answer_to_another_block_is_not_taken(s):
 
 def test_reconnects_when_the_adapter_comes_back(s):
     before = s.good()
-    s.line.unplug()
+    s.peer.unplug()
     gone = s.until(lambda x: bool(x.error))
     s.check(gone.value)
-    s.line.plug()
+    s.peer.plug()
     back = s.whole()
     assert back.at > gone.at >= before.at and back.counters['reconnects'] >= 1
 

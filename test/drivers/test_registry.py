@@ -65,7 +65,8 @@ def test_a_whole_number_will_do_for_a_real_one():
                          + [('pilot', n) for n in registry.PILOTS])
 def test_options_are_data_from_which_parameters_can_be_declared(kind, name):
     options = registry.options(kind, name)
-    needed = {'linux_pilot': ['adc', 'high_gain', 'high_offset', 'contactor_line']}
+    needed = {'linux_pilot': ['adc', 'high_gain', 'high_offset', 'contactor_line'],
+              'phoenix_em_eth': ['host']}
     assert [option.name for option in options if option.default is None] == needed.get(
         name, ['port'])
     for option in options:

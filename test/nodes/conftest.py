@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import rclpy
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
 
 from charger_control.ros.convert import from_message, to_message
 from charger_control.ros.interfaces import ServiceRow, Topic
@@ -100,6 +103,26 @@ class Graph:
         deadline = time.monotonic() + time_span
         while time.monotonic() < deadline:
             self.executor.spin_once(timeout_sec=0.02)
+
+    @contextmanager
+    def clock_at(self, when: float) -> Iterator[None]:
+        """/clock says ``when``, unix s, again and again: nodes in simulated time wait for it."""
+        publisher = self.probe.create_publisher(Clock, '/clock', 10)
+        message, over = Clock(), threading.Event()
+        message.clock.sec, message.clock.nanosec = int(when), round(when % 1 * 1e9)
+
+        def say() -> None:
+            while not over.wait(0.02):
+                publisher.publish(message)
+
+        thread = threading.Thread(target=say)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.probe.destroy_publisher(publisher)
 
     def close(self) -> None:
         """Ends all."""

@@ -156,7 +156,8 @@ def test_silent_members_are_a_warning(graph: Any, tmp_path: Path, at_once: None)
 
 
 def test_a_silent_grid_meter_is_a_warning(graph: Any, at_once: None) -> None:
-    graph.start(Vcse, fuse=[35.0] * 3, grid_meter=True, grid_meter_silent=0.5)
+    graph.start(Vcse, fuse=[35.0] * 3, grid_meter=True, grid_meter_has_team=False,
+                grid_meter_silent=0.5)
     newest = told(graph, 'vcse: budget')
     graph.until(lambda: newest() and newest().level[0] == WARN)
     for _ in range(20):  # a reading a moment ago, until the next report

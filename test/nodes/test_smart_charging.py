@@ -210,8 +210,9 @@ def test_simulated_time(csms: Csms) -> None:
         clock.publish(message)
 
     begin = 1_000_000_000.0  # 2001: not the machine's time, which the store may know
-    csms.graph.start(SmartCharging, state_dir=str(csms.folder), use_sim_time=True,
-                     clock_trust='synchronised')
+    with csms.graph.clock_at(begin):
+        csms.graph.start(SmartCharging, state_dir=str(csms.folder), use_sim_time=True,
+                         clock_trust='synchronised')
     at(begin)
     csms.graph.turn(0.1)
     csms.install(profile((0, 16.0), (600, 10.0), start=begin))

@@ -40,7 +40,7 @@ def read(bench, name):
 
 
 def test_every_table_of_a_meter_can_be_simulated():
-    assert set(METERS) == set(registry.METERS)
+    assert set(METERS) == set(registry.METERS) - {'sml', 'd0'}  # those are in optical_head.py
 
 
 @pytest.mark.parametrize('name', METERS)

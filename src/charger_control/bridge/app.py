@@ -10,13 +10,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing.exceptions import RequestRedirect, WebsocketMismatch
 from wsproto.utilities import RemoteProtocolError
 
-from charger_control.bridge import rest, ws
+from charger_control.bridge import ws
+from charger_control.bridge.answers import json_response
 from charger_control.bridge.errors import RequestError
-from charger_control.bridge.fanout import Fanout
 from charger_control.bridge.gate import IDENTITY, Gate
-from charger_control.bridge.rest import json_response
-from charger_control.bridge.state import State
-from charger_control.bridge.ws import Write
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +26,16 @@ HEADERS = {
 }
 
 
-def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clients: int,
-               clock: Callable[[], float], *more: Blueprint) -> Flask:
-    """The application of one charger.
+def create_app(gate: Gate, clients: Callable[[], int], max_clients: int,
+               clock: Callable[[], float], *routes: Blueprint) -> Flask:
+    """The application; which charger it is about stands in the environ (``chargers.Dispatch``).
 
     Args:
-        state: what to show.
-        fanout: who listens.
         gate: who may.
-        write: applies a change of the limits.
-        max_clients: WebSocket clients at once.
+        clients: how many WebSocket clients there are.
+        max_clients: how many there may be at once.
         clock: s, only moves forward.
-        more: further routes.
+        routes: all but the WebSocket's.
     """
     app = Flask(__name__, static_folder='static')
     app.url_map.strict_slashes = False
@@ -53,7 +48,7 @@ def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clien
         if request.url_rule is not None and request.url_rule.websocket:
             # compression costs a multiple of what it saves on frames this small
             environ.pop('HTTP_SEC_WEBSOCKET_EXTENSIONS', None)
-            if len(fanout.clients) >= max_clients:
+            if clients() >= max_clients:
                 raise RequestError(503, 'TooManyClients', f'{max_clients} clients are connected '
                                    'already (parameter bridge.max_clients)',
                                    headers={'Retry-After': '10'})
@@ -67,10 +62,8 @@ def create_app(state: State, fanout: Fanout, gate: Gate, write: Write, max_clien
         response.headers.update(HEADERS)
         return response
 
-    app.register_blueprint(rest.make_blueprint(state, fanout, write))
-    ws.register(app, fanout, write, clock)
-
-    for blueprint in more:
+    ws.register(app, clock)
+    for blueprint in routes:
         app.register_blueprint(blueprint)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(HTTPException, _http_error)

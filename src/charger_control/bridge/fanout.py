@@ -8,6 +8,7 @@ a frame within SEND_TIMEOUT is dropped. Lives in the web thread, made of gevent.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
 from collections import deque
@@ -16,6 +17,7 @@ from typing import Any
 
 import gevent
 import gevent.socket
+from gevent import ssl
 from gevent.event import Event
 from wsproto import WSConnection
 from wsproto.connection import ConnectionState
@@ -44,6 +46,8 @@ TICK = 0.25
 RETRY = 0.05
 """s between tries to write to a client that did not take everything."""
 GOING_AWAY, POLICY = 1001, 1008
+
+Buffer = bytes | memoryview
 
 
 def text_frame(text: bytes) -> bytes:
@@ -74,6 +78,8 @@ class Client:
         self._open = True
         sock.settimeout(None)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._descriptor = sock.fileno()
+        self._send = self._send_tls if isinstance(sock, ssl.SSLSocket) else self._send_plain
 
     @property
     def blocked(self) -> bool:
@@ -87,11 +93,14 @@ class Client:
 
     def offer(self, topic: str, frame: bytes, now: float) -> None:
         """Sends a value, or lets it wait in the place of the topic's older one."""
-        if self.closing:
+        if self._closing_since is not None or not self._open:
             return
-        self.replaced += topic in self._values
-        self._values[topic] = frame
-        self.flush(now)
+        if self._rest or self._control or self._values:
+            self.replaced += topic in self._values
+            self._values[topic] = frame
+            self.flush(now)
+        else:   # as nearly always
+            self._put(frame, now)
 
     def say(self, text: bytes, now: float) -> None:
         """Sends a message to this client alone."""
@@ -138,7 +147,9 @@ class Client:
                     data = self._values.pop(next(iter(self._values)))
                 else:
                     return
-                self._rest, self._rest_since = memoryview(data), now
+                if not self._put(data, now):
+                    return
+                continue
             try:
                 sent = self._send(self._rest)
             except OSError:
@@ -152,8 +163,27 @@ class Client:
                     self.end()
                 return
 
-    def _send(self, data: memoryview) -> int:
-        """Bytes that are taken now, without waiting; TLS sockets know no time-out for one call."""
+    def _put(self, data: bytes, now: float) -> bool:
+        """Begins a frame; False if the client did not take all of it."""
+        try:
+            sent = self._send(data)
+        except OSError:
+            self.end()
+            return False
+        if sent == len(data):
+            return True
+        self._rest, self._rest_since = memoryview(data)[sent:], now
+        return False
+
+    def _send_plain(self, data: Buffer) -> int:
+        """Bytes that are taken now; the descriptor does not block, whatever gevent's time-out."""
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:
+            return 0
+
+    def _send_tls(self, data: Buffer) -> int:
+        """The same; TLS sockets know no time-out for one call."""
         self.sock.settimeout(0.0)
         try:
             return int(self.sock.send(data))

@@ -182,24 +182,6 @@ def _listed(names: Iterable[str]) -> str:
     return ', '.join(shown[:10]) + (', …' if len(shown) > 10 else '')
 
 
-def in_words(change: SetLimits) -> str:
-    """What a change sets, for the log."""
-    flags = ('enabled', 'one_phase_limit', 'phase_rotation')
-    words = []
-    for name in ('enabled', 'amperage_limit', 'power_limit', 'timeout', 'one_phase_limit',
-                 'phase_rotation'):
-        value = getattr(change, name)
-        if not getattr(change, f'set_{name}'):
-            continue
-        if change.give_enabled_back if name == 'enabled' else math.isnan(value):
-            words.append(f'{name} given back')
-        elif name in flags:
-            words.append(f'{name}={"true" if value else "false"}')
-        else:
-            words.append(f'{name}={value:g}' + ' s' * (name == 'timeout'))
-    return ', '.join(words)
-
-
 def as_json(change: SetLimits) -> dict[str, Any]:
     """What a change sets, by the names of the limits document; None: given back."""
     values: dict[str, Any] = {}

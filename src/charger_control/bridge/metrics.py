@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from charger_control.bridge.fanout import Fanout
+from charger_control.bridge.chargers import Charger
 from charger_control.bridge.records import Records, Request
-from charger_control.bridge.state import CHARGING, SOURCES, State
-from charger_control.bridge.writer import LimitsWriter
+from charger_control.bridge.state import CHARGING, SOURCES
 
 CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 METHODS = ('GET', 'PUT', 'HEAD', 'OPTIONS', 'POST', 'DELETE', 'PATCH')
@@ -29,6 +28,12 @@ VALUES = {
     'energyImported': ('charger_energy_imported_kwh', 'kWh, register of the meter'),
     'lastActivePower': ('charger_active_power_watts', 'active power'),
 }
+COUNTERS = {
+    'clients_served': 'WebSocket clients since the start',
+    'clients_dropped': 'clients dropped for being slow or gone',
+    'frames_offered': 'frames offered to clients',
+    'frames_replaced': 'frames of clients that left, replaced by newer ones before they were taken',
+}
 PHASES = {
     'voltage': ('charger_voltage_volts', 'voltage of each phase'),
     'amperage': ('charger_amperage', 'A, current of each phase'),
@@ -38,9 +43,8 @@ PHASES = {
 class Metrics(Collector):
     """Counts requests as they end; reads all else when asked. In the web thread only."""
 
-    def __init__(self, state: State, fanout: Fanout, writer: LimitsWriter,
-                 records: Records) -> None:
-        self._state, self._fanout, self._writer, self._records = state, fanout, writer, records
+    def __init__(self, chargers: Sequence[Charger], records: Records) -> None:
+        self._chargers, self._records = chargers, records
         self._registry = CollectorRegistry()
         self._requests = Counter('charger_bridge_requests', 'requests answered',
                                  ('method', 'status'), registry=self._registry)
@@ -61,37 +65,42 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Any]:
         """What is read when asked."""
-        fanout, writer = self._fanout, self._writer
+        fanouts = [one.fanout for one in self._chargers]
         yield GaugeMetricFamily('charger_bridge_clients', 'WebSocket clients now',
-                                value=len(fanout.clients))
+                                value=sum(len(one.clients) for one in fanouts))
+        for name, about in COUNTERS.items():
+            yield CounterMetricFamily(f'charger_bridge_{name}', about, value=sum(
+                getattr(one, name) for one in fanouts))
+        writers = [one.write for one in self._chargers]
         for name, about, value in (
-                ('clients_served', 'WebSocket clients since the start', fanout.clients_served),
-                ('clients_dropped', 'clients dropped for being slow or gone',
-                 fanout.clients_dropped),
-                ('frames_offered', 'frames offered to clients', fanout.frames_offered),
-                ('frames_replaced', 'frames of clients that left, replaced by newer ones before '
-                 'they were taken', fanout.frames_replaced),
-                ('limits_written', 'changes of the limits applied', writer.written),
-                ('limits_not_answered', 'changes that the api node did not answer', writer.failed),
+                ('limits_written', 'changes of the limits applied',
+                 sum(one.written for one in writers)),
+                ('limits_not_answered', 'changes that the api node did not answer',
+                 sum(one.failed for one in writers)),
                 ('log_lines_lost', 'lines of the log file lost', self._records.lost)):
             yield CounterMetricFamily(f'charger_bridge_{name}', about, value=value)
-        yield from self._charger()
+        yield from self._values()
 
-    def _charger(self) -> Iterator[Any]:
-        now = self._state.clock()
+    def _values(self) -> Iterator[Any]:
         ages = GaugeMetricFamily('charger_bridge_topic_age_seconds', 'since a topic was heard; '
-                                 '+Inf: never', labels=['topic'])
-        for topic in SOURCES:
-            ages.add_metric([topic], self._state.age(topic, now))
+                                 '+Inf: never', labels=['charger', 'topic'])
+        families = {field: GaugeMetricFamily(name, about, labels=['charger'])
+                    for field, (name, about) in VALUES.items()}
+        phases = {field: GaugeMetricFamily(name, about, labels=['charger', 'phase'])
+                  for field, (name, about) in PHASES.items()}
+        for one in self._chargers:
+            now = one.state.clock()
+            for topic in SOURCES:
+                ages.add_metric([one.name, topic], one.state.age(topic, now))
+            plain = one.state.plain(CHARGING, now)   # null where stale
+            for field, family in families.items():
+                family.add_metric([one.name], _number(plain[field]))
+            for field, family in phases.items():
+                for phase, value in enumerate(plain[field], 1):
+                    family.add_metric([one.name, f'L{phase}'], _number(value))
         yield ages
-        plain = self._state.plain(CHARGING, now)   # null where stale
-        for field, (name, about) in VALUES.items():
-            yield GaugeMetricFamily(name, about, value=_number(plain[field]))
-        for field, (name, about) in PHASES.items():
-            family = GaugeMetricFamily(name, about, labels=['phase'])
-            for phase, value in enumerate(plain[field], 1):
-                family.add_metric([f'L{phase}'], _number(value))
-            yield family
+        yield from families.values()
+        yield from phases.values()
 
 
 def _number(value: float | None) -> float:

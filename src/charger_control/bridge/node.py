@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from rclpy.client import Client
 from rclpy.task import Future
 
+from charger_control.bridge.chargers import NAME
+from charger_control.bridge.dimming import Supply
 from charger_control.bridge.state import (
     CHARGING,
     CONFIGURATION,
@@ -21,14 +27,14 @@ from charger_control.bridge.state import (
     TRANSACTION,
     State,
 )
-from charger_control.bridge.web import Web, WebConfig, WebConfigError
+from charger_control.bridge.web import Source, Web, WebConfig, WebConfigError
 from charger_control.bridge.writer import Answer, Call, Reply
 from charger_control.core.api.types import SetLimits
 from charger_control.core.heard import Heard
 from charger_control.ros import interfaces
-from charger_control.ros.convert import duration
+from charger_control.ros.convert import duration, seconds
 from charger_control.ros.diagnostics import Health, Level
-from charger_control.ros.node import BlockNode
+from charger_control.ros.node import BlockNode, member_name
 from charger_control.ros.parameters import Param, ParameterError
 from charger_control.ros.runner import run
 
@@ -41,17 +47,21 @@ TOPICS = {
     TRANSACTION: interfaces.TRANSACTION,
     CONFIGURATION: interfaces.CONFIGURATION,
 }
-CALLS = {row.name: row for row in (
-    interfaces.SET_CHARGING_PROFILE, interfaces.CLEAR_CHARGING_PROFILE,
+CHARGER_SERVICES = (
+    interfaces.SET_LIMITS, interfaces.SET_CHARGING_PROFILE, interfaces.CLEAR_CHARGING_PROFILE,
     interfaces.GET_CHARGING_PROFILES, interfaces.GET_COMPOSITE_SCHEDULE,
-    interfaces.BIND_TRANSACTION)}
-"""Services that clients have called, besides set_limits."""
+    interfaces.BIND_TRANSACTION)
+"""Services of each charger that clients have called."""
+CALLS = {row.name: row for row in (*CHARGER_SERVICES[1:], interfaces.SET_DIMMING)}
+"""Services that take a ``Call``."""
 DOCUMENTS = ('response_json', 'profiles_json')
 """Fields of an answer that hold a document."""
 FORGET = 10.0
 """s after which a call that has not been answered is forgotten."""
 
 PARAMS = (
+    Param('chargers', [], 'names of the namespaces of the chargers to serve, the default one '
+          'first; none: that of the bridge itself'),
     Param('host', '127.0.0.1', 'name or address to listen on; anything but loopback needs '
           'credentials'),
     Param('port', 8080, 'TCP port; 0 takes any free one, which the log tells', low=0, high=65535),
@@ -78,7 +88,23 @@ PARAMS = (
 def config_of(values: dict[str, Any]) -> WebConfig:
     """The web's configuration from the parameters."""
     lists = {name: tuple(values[name]) for name in ('allowed_hosts', 'allowed_origins')}
-    return WebConfig(**{**values, **lists})
+    return WebConfig(**{name: value for name, value in {**values, **lists}.items()
+                        if name != 'chargers'})
+
+
+def namespaces_of(given: Sequence[str]) -> dict[str, str]:
+    """Namespaces by the names that chargers have in paths; ParameterError for what is none."""
+    found: dict[str, str] = {}
+    for namespace in given:
+        inner = namespace.strip('/')
+        name = member_name('', inner)
+        if not inner or not NAME.fullmatch(name) or name in found:
+            raise ParameterError(
+                f'bridge.chargers: {namespace!r} ' + ('is there twice' if name in found else
+                                                      'is not the name of a namespace') +
+                '; give each charger once, like [cp01, cp02]')
+        found[name] = f'/{inner}'
+    return found
 
 
 def boottime() -> float:
@@ -92,15 +118,17 @@ class BridgeNode(BlockNode):
     def __init__(self, **kwargs: Any) -> None:
         """Serves from here on; ParameterError if it cannot."""
         super().__init__('bridge', PARAMS, **kwargs)
-        self.state = State(boottime)
-        for name, topic in TOPICS.items():
-            self.hear(topic, self._put(name))
-        self._asked = {row.name: self.create_client(row.type, row.name,
-                                                    qos_profile=interfaces.SERVICE_QOS)
-                       for row in (interfaces.SET_LIMITS, *CALLS.values())}
+        self._asked: dict[tuple[str, str], Client] = {}
         self._calls: dict[Future, float] = {}
+        chargers = namespaces_of(self.values['chargers']) or {
+            member_name('', self.get_namespace()): ''}
+        self.states: dict[str, State] = {}
+        sources = [self._source(name, namespace) for name, namespace in chargers.items()]
+        self.supply = Supply(boottime)
+        self.hear(interfaces.VCSE_BUDGET, lambda heard: self.supply.put(heard.value))
+        self._add_client('', '', interfaces.SET_DIMMING)
         try:
-            self.web = Web(config_of(self.values), self.state, self.ask)
+            self.web = Web(config_of(self.values), sources, self.supply, partial(self.ask, ''))
         except WebConfigError as error:
             raise ParameterError(str(error)) from error
         _log_to(self.get_logger())
@@ -109,25 +137,42 @@ class BridgeNode(BlockNode):
                                f'{self.web.url.replace("http", "ws")}/api/ws)')
         self.every(1.0, self._look)
 
-    def _put(self, name: str) -> Any:
-        def put(heard: Heard[Any]) -> None:
-            self.state.put(name, heard.value)
-        return put
+    def _source(self, charger: str, namespace: str) -> Source:
+        """Hears one charger; ``namespace`` '' for the bridge's own."""
+        state = self.states[charger] = State(boottime)
+        for name, topic in TOPICS.items():
+            there = replace(topic, name=f'{namespace}/{topic.name}') if namespace else topic
+            self.hear(there, partial(self._put, state, name))
+        for row in CHARGER_SERVICES:
+            self._add_client(charger, namespace, row)
+        return Source(charger, state, partial(self.ask, charger))
+
+    def _add_client(self, charger: str, namespace: str, row: interfaces.ServiceRow) -> None:
+        name = f'{namespace}/{row.name}' if namespace else row.name
+        self._asked[charger, row.name] = self.create_client(
+            row.type, name, qos_profile=interfaces.SERVICE_QOS)
+
+    @staticmethod
+    def _put(state: State, name: str, heard: Heard[Any]) -> None:
+        state.put(name, heard.value)
 
     # -- other nodes ------------------------------------------------------------------------------
-    def ask(self, request: SetLimits | Call, reply: Reply) -> None:
-        """Has a node asked. Called in the web thread, answered from this one."""
+    def ask(self, charger: str, request: SetLimits | Call, reply: Reply) -> None:
+        """Has a node of a charger ('': of the team) asked.
+
+        Called in the web thread, answered from this one.
+        """
         executor = self.executor
         if executor is None:
             reply(None)
         else:
-            executor.create_task(self._ask, request, reply)
+            executor.create_task(self._ask, charger, request, reply)
 
-    def _ask(self, request: SetLimits | Call, reply: Reply) -> None:
+    def _ask(self, charger: str, request: SetLimits | Call, reply: Reply) -> None:
         # an exception in a task of the events executor is a segmentation fault in Jazzy
         try:
             name = request.service if isinstance(request, Call) else interfaces.SET_LIMITS.name
-            client = self._asked[name]
+            client = self._asked[charger, name]
             if not client.service_is_ready():
                 reply(None)
                 return
@@ -143,7 +188,8 @@ class BridgeNode(BlockNode):
             given = call.result()
             document = next((getattr(given, name) for name in DOCUMENTS if hasattr(given, name)),
                             '')
-            reply(Answer(given.success, given.code, given.message, document))
+            timeout = seconds(given.timeout) if hasattr(given, 'timeout') else 0.0
+            reply(Answer(given.success, given.code, given.message, document, timeout))
 
     # -- house keeping ----------------------------------------------------------------------------
     def _look(self) -> None:
@@ -154,22 +200,29 @@ class BridgeNode(BlockNode):
 
     def health(self) -> Sequence[Health]:
         """What is served, to how many, and who is silent."""
-        now = self.state.clock()
-        fanout = self.web.fanout
+        fanouts = self.web.fanouts
+        written = [writers['api'] for writers in self.web.writers.values()]
         values = {
             'url': self.web.url,
-            'clients': len(fanout.clients) if fanout else 0,
-            'clients served': fanout.clients_served if fanout else 0,
-            'clients dropped': fanout.clients_dropped if fanout else 0,
-            'frames offered': fanout.frames_offered if fanout else 0,
-            'frames replaced by newer ones': fanout.frames_replaced if fanout else 0,
-            'limits written': self.web.writer.written,
-            'limits not answered': self.web.writer.failed,
+            'clients': sum(len(one.clients) for one in fanouts),
+            'clients served': sum(one.clients_served for one in fanouts),
+            'clients dropped': sum(one.clients_dropped for one in fanouts),
+            'frames offered': sum(one.frames_offered for one in fanouts),
+            'frames replaced by newer ones': sum(one.frames_replaced for one in fanouts),
+            'limits written': sum(one.written for one in written),
+            'limits not answered': sum(one.failed for one in written),
         }
-        silent = sorted({SOURCES[topic][0] for topic in self.state.stale(now)})
+        silent = self._silent()
         if silent:
             return [Health('web', Level.WARN, f'not heard: {", ".join(silent)}', values)]
         return [Health('web', values=values)]
+
+    def _silent(self) -> list[str]:
+        """Nodes that are not heard; with several chargers each with its charger's name."""
+        several = len(self.states) > 1
+        return sorted({f'{charger}/{SOURCES[topic][0]}' if several else SOURCES[topic][0]
+                       for charger, state in self.states.items()
+                       for topic in state.stale(state.clock())})
 
     def stop(self) -> None:
         """Says good-bye to the clients."""
@@ -220,9 +273,20 @@ def _log_to(logger: Any) -> None:
     ours.propagate = False
 
 
+def _made() -> BridgeNode:
+    """The node; what is there now stays, so the collector need not go through it again and again.
+
+    A full collection over all modules takes tens of ms, in which no client gets a frame.
+    """
+    node = BridgeNode()
+    gc.collect()
+    gc.freeze()
+    return node
+
+
 def main() -> int:
     """Entry point of the executable ``bridge``."""
-    return run([BridgeNode])
+    return run([_made])
 
 
 if __name__ == '__main__':

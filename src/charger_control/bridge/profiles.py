@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from typing import Any
 
 from flask import Blueprint, Response, request
 
+from charger_control.bridge.answers import API, body_of_request, json_response
+from charger_control.bridge.chargers import asked
+from charger_control.bridge.documents import Json
 from charger_control.bridge.errors import RequestError, echo
 from charger_control.bridge.gate import IDENTITY
 from charger_control.bridge.json_input import JsonObject, kind_of, loads
-from charger_control.bridge.rest import PREFIX, json_response
-from charger_control.bridge.writer import Answer, Asker, Call
+from charger_control.bridge.state import TRANSACTION
+from charger_control.bridge.writer import Answer, Call
 from charger_control.core.smart_charging import OcppVersion, version_of_request
-
-log = logging.getLogger(__name__)
 
 DAY = 86_400
 VERSIONS = tuple(version.value for version in OcppVersion)
 WHOLE = re.compile(r'-?[0-9]{1,10}')
+LONGEST_RECORD, MOST_RECORDED = 500, 50
+"""Characters of criteria, and profiles that were there before, in the record of a write."""
+MOST_READ = 256 * 1024
+"""Characters of profiles that are read for a record; more would hold other clients up."""
 LONGEST_ID = 36
 """Characters of a transaction id."""
 STATUS = {
@@ -35,34 +39,33 @@ STATUS = {
 """HTTP status of the codes of the smart_charging and session nodes; others are 400."""
 
 
-def make_blueprint(smart_charging: Asker, session: Asker) -> Blueprint:
-    """The routes under PREFIX; what they take is what two nodes answer."""
-    api = Blueprint('profiles', __name__, url_prefix=PREFIX)
+def make_blueprint() -> Blueprint:
+    """The routes under API; what they take is what two nodes answer."""
+    api = Blueprint('profiles', __name__, url_prefix=API)
 
     @api.get('/profiles')
     def get_profiles() -> Response:
         _query()
-        answer = _done(smart_charging(Call('get_charging_profiles', {})))
+        answer = _read(Call('get_charging_profiles', {}))
         return _json(f'{{"profiles": {answer.document or "[]"}}}')
 
     @api.post('/profiles')
     def post_profile() -> Response:
-        body = request.get_data(cache=False)
-        version = _version(_query('ocppVersion'), _object(body))
-        answer = _done(smart_charging(Call('set_charging_profile', {
-            'ocpp_version': version, 'request_json': body.decode('utf-8-sig')})))
-        return _accepted(answer)
+        body = body_of_request()
+        document = _object(body)
+        version = _version(_query('ocppVersion'), document)
+        return _write('set_charging_profile', version, body.decode('utf-8-sig'),
+                      {'installed': _seen(document)})
 
     @api.delete('/profiles')
     def delete_profiles() -> Response:
-        body = request.get_data(cache=False)
+        body = body_of_request()
         given = _query('ocppVersion', *(() if body else ('id', 'evse', 'purpose', 'stackLevel')))
         if body:
             version, text = _version(given, _object(body)), body.decode('utf-8-sig')
         else:
             version, text = _criteria(given)
-        return _accepted(_done(smart_charging(Call('clear_charging_profile', {
-            'ocpp_version': version, 'request_json': text}))))
+        return _write('clear_charging_profile', version, text, {'cleared': text[:LONGEST_RECORD]})
 
     @api.get('/composite-schedule')
     def get_composite_schedule() -> Response:
@@ -71,15 +74,19 @@ def make_blueprint(smart_charging: Asker, session: Asker) -> Blueprint:
         evse = 'connectorId' if version == OcppVersion.V16.value else 'evseId'
         wanted = {evse: _whole(given, 'evse', 1), 'duration': _whole(given, 'duration', DAY),
                   'chargingRateUnit': _one_of(given, 'unit', ('A', 'W'))}
-        answer = _done(smart_charging(Call('get_composite_schedule', {
-            'ocpp_version': version, 'request_json': json.dumps(wanted)})))
+        answer = _read(Call('get_composite_schedule', {
+            'ocpp_version': version, 'request_json': json.dumps(wanted)}))
         return _json(answer.document or '{}')
 
     @api.put('/transaction')
     def put_transaction() -> Response:
         _query()
-        answer = _done(session(Call('bind_transaction', {
-            'ocpp_transaction_id': _transaction_id(_object(request.get_data(cache=False)))})))
+        given = _transaction_id(_object(body_of_request()))
+        one = asked()
+        old = one.state.plain(TRANSACTION, one.state.clock())['ocppTransactionId']
+        answer = one.session(
+            Call('bind_transaction', {'ocpp_transaction_id': given}), 'transaction', _who(),
+            {'ocppTransactionId': old}, {'ocppTransactionId': given}, STATUS)
         return (json_response({'warning': answer.message}) if answer.message
                 else Response(status=204))
 
@@ -87,23 +94,44 @@ def make_blueprint(smart_charging: Asker, session: Asker) -> Blueprint:
 
 
 # -- answers ---------------------------------------------------------------------------------------
-def _done(answer: Answer) -> Answer:
-    """The answer of a node that did it; RequestError where it refused."""
-    who = f'{request.environ[IDENTITY]} (REST)'
-    what = f'{request.method} {request.path}'
+def _read(call: Call) -> Answer:
+    """The answer to a question; RequestError where it was refused."""
+    answer = asked().smart_charging.ask(call)
     if not answer.success:
-        log.info('%s: %s: refused: %s: %s', who, what, answer.code, answer.message)
         status = STATUS.get(answer.code, 400)
         raise RequestError(status, answer.code, answer.message,
                            headers={'Retry-After': '1'} if status == 503 else None)
-    if request.method != 'GET':
-        log.info('%s: %s: %s %s', who, what, answer.code, answer.message)
     return answer
 
 
-def _accepted(answer: Answer) -> Response:
+def _write(service: str, version: str, text: str, new: Json) -> Response:
+    smart_charging = asked().smart_charging
+    before = smart_charging.ask(Call('get_charging_profiles', {}))
+    known = before.success and len(before.document) <= MOST_READ
+    installed = json.loads(before.document or '[]') if known else ()
+    old = {'profiles': [_seen(one['request']) for one in installed[:MOST_RECORDED]]
+           if known else None}
+    answer = smart_charging(
+        Call(service, {'ocpp_version': version, 'request_json': text}), 'profiles', _who(), old,
+        {'ocppVersion': version, **new}, STATUS)
     warning = {'warning': answer.message} if answer.message else {}
     return json_response({'status': 'Accepted', **warning})
+
+
+def _seen(message: Any) -> Json:
+    """What tells one profile from another, for the record."""
+    fields = dict(message)
+    profile = fields.get('csChargingProfiles') or fields.get('chargingProfile')
+    known = dict(profile) if isinstance(profile, dict | JsonObject) else {}
+    return {name: echo(value) for name, value in {
+        'evse': fields.get('connectorId', fields.get('evseId')),
+        'id': known.get('chargingProfileId', known.get('id')),
+        'purpose': known.get('chargingProfilePurpose'),
+        'stackLevel': known.get('stackLevel')}.items()}
+
+
+def _who() -> str:
+    return f'{request.environ[IDENTITY]} (REST)'
 
 
 def _json(text: str) -> Response:

@@ -43,6 +43,26 @@ class Request:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A write that was tried.
+
+    Attributes:
+        charger: name of the charger; '' for what is about all of them.
+        what: it was about: 'limits', 'profiles', 'transaction' or 'dimming'.
+        who: asked.
+        old, new: the values.
+        outcome: 'ok' or the code of the refusal.
+    """
+
+    charger: str
+    what: str
+    who: str
+    old: dict[str, Any]
+    new: dict[str, Any]
+    outcome: str
+
+
 class _Sender(QueueHandler):
     """Puts lines into the queue, or loses them."""
 
@@ -85,10 +105,10 @@ class Records:
                 'path': request.path[:LONGEST_PATH], 'status': request.status,
                 'bytes': request.size, 'ms': round(request.seconds * 1e3, 2)})
 
-    def change(self, who: str, old: dict[str, Any], new: dict[str, Any], outcome: str) -> None:
-        """Keeps a write; ``outcome``: 'ok' or the code of the refusal."""
+    def change(self, change: Change) -> None:
+        """Keeps a write."""
         if self._sender is not None:
-            self._write('write', {'who': who, 'old': old, 'new': new, 'outcome': outcome})
+            self._write('write', {name: getattr(change, name) for name in Change.__slots__})
 
     def close(self) -> None:
         """Writes what waits, and ends the thread."""

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from charger_control.bridge.answers import API
+from charger_control.bridge.chargers import CHARGER
 from charger_control.bridge.documents import encode
 from charger_control.bridge.errors import RequestError
 from charger_control.bridge.gate import IDENTITY, Gate
-from charger_control.bridge.state import DOCUMENTS, State
+from charger_control.bridge.state import DOCUMENTS
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -21,11 +23,10 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class ShortCut:
     """A WSGI application in front of another."""
 
-    def __init__(self, app: Wsgi, state: State, gate: Gate, prefix: str,
-                 headers: Mapping[str, str]) -> None:
+    def __init__(self, app: Wsgi, gate: Gate, headers: Mapping[str, str]) -> None:
         """``headers``: on every answer."""
-        self._app, self._state, self._gate = app, state, gate
-        self._topics = {f'{prefix}/{topic}': topic for topic in DOCUMENTS}
+        self._app, self._gate = app, gate
+        self._topics = {f'{API}/{topic}': topic for topic in DOCUMENTS}
         self._headers = [('Content-Type', 'application/json'), *headers.items()]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -36,7 +37,8 @@ class ShortCut:
             return self._app(environ, start_response)
         try:
             environ[IDENTITY] = self._gate.admit(environ)
-            document = self._state.document(topic, self._state.clock())
+            state = environ[CHARGER].state
+            document = state.document(topic, state.clock())
             document.demand()
         except RequestError as error:
             return self._refuse(error, start_response)

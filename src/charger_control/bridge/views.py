@@ -1,37 +1,48 @@
-"""What is ours beside the contract's documents: the page, its history, metrics, the contract."""
+"""What is ours beside the contract's documents: the pages, metrics, the contract itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
 from flask import Blueprint, Response, request, send_from_directory
 
+from charger_control.bridge.answers import API, json_response
 from charger_control.bridge.gate import IDENTITY, Identity
-from charger_control.bridge.history import History
 from charger_control.bridge.metrics import CONTENT_TYPE, Metrics
-from charger_control.bridge.rest import PREFIX, json_response
-from charger_control.bridge.state import State
 
 HERE = Path(__file__).parent
+CONTRACT = 'openapi.yaml'
 
 
-def make_blueprint(state: State, history: History, metrics: Metrics) -> Blueprint:
-    """The routes."""
+def make_blueprint(metrics: Metrics, several: bool) -> Blueprint:
+    """The routes; ``several``: chargers are served, so that the first page is their overview."""
     views = Blueprint('views', __name__)
+
+    def page(name: str) -> Response:
+        return send_from_directory(HERE / 'static', name)
 
     @views.get('/')
     def index() -> Response:
-        return send_from_directory(HERE / 'static', 'index.html')
+        return page('overview.html' if several and not request.script_root else 'index.html')
+
+    @views.get('/api')
+    def api() -> Response:
+        return Response(status=308, headers={'Location': 'api/docs'})   # whatever is in front of us
+
+    @views.get('/api/docs')
+    def docs() -> Response:
+        return page('docs.html')
 
     @views.get('/api/openapi.yaml')
     def openapi() -> Response:
-        return send_from_directory(HERE, 'openapi.yaml', mimetype='application/yaml')
+        return send_from_directory(HERE, CONTRACT, mimetype='application/yaml')
 
-    @views.get(f'{PREFIX}/history')
-    def get_history() -> Response:
-        return Response(history.body(state.clock()), mimetype='application/json')
+    @views.get('/api/openapi.json')
+    def openapi_json() -> Response:
+        return json_response(yaml.safe_load((HERE / CONTRACT).read_text('utf-8')))
 
-    @views.get(f'{PREFIX}/access')
+    @views.get(f'{API}/access')
     def get_access() -> Response:
         identity: Identity = request.environ[IDENTITY]
         return json_response({'name': identity.name, 'rights': sorted(identity.rights)})

@@ -3,94 +3,93 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import gevent
-from gevent import ssl  # the standard module's sockets would hold the web thread up
+from flask import Flask
 
-from charger_control.bridge import documents, profiles, views
+from charger_control.bridge import chargers, dimming, documents, profiles, rest, views
 from charger_control.bridge.app import HEADERS, create_app
-from charger_control.bridge.credentials import ENVIRONMENT, Credential, CredentialsError, load
+from charger_control.bridge.chargers import Charger
+from charger_control.bridge.config import (
+    WebConfig,
+    WebConfigError,
+    bound,
+    credentials_of,
+    records_of,
+)
+from charger_control.bridge.dimming import Supply
 from charger_control.bridge.fanout import Fanout
 from charger_control.bridge.feed import Feed
-from charger_control.bridge.gate import Gate, is_loopback
+from charger_control.bridge.gate import Gate
 from charger_control.bridge.history import History
 from charger_control.bridge.metrics import Metrics
-from charger_control.bridge.records import Records, Request
-from charger_control.bridge.rest import PREFIX
-from charger_control.bridge.server import REST_CONNECTIONS, WebServer, listen
+from charger_control.bridge.records import Request
+from charger_control.bridge.server import REST_CONNECTIONS, WebServer
 from charger_control.bridge.shortcut import ShortCut
 from charger_control.bridge.state import LIMITS, State
-from charger_control.bridge.writer import Ask, Asker, LimitsWriter
+from charger_control.bridge.tls import certificate_of
+from charger_control.bridge.writer import Ask, Asker, LimitsWriter, NodeWriter
 
-
-class WebConfigError(Exception):
-    """The web side cannot start as configured: one line with what to do."""
+__all__ = ['Source', 'Web', 'WebConfig', 'WebConfigError']
 
 
 @dataclass(frozen=True, slots=True)
-class WebConfig:
-    """How to serve.
+class Source:
+    """One charger as the ROS side gives it.
 
     Attributes:
-        host: name or address to bind.
-        port: 0 takes any free one.
-        auth: 'auto' (open on loopback unless there are credentials), 'required', 'none'.
-        credentials_file: '' takes the environment's.
-        max_clients: WebSocket clients at once.
-        max_rate: charging frames per s to each, at the most.
-        certificate_file, key_file: PEM; '' serves plain HTTP, or looks for the key in the
-            certificate's.
-        log_file: JSON lines of requests and writes; '' for none.
-        allowed_hosts, allowed_origins: further Host and Origin headers that are let in.
+        name: in paths.
+        state: what is heard of it.
+        ask: has its nodes asked.
     """
 
-    host: str = '127.0.0.1'
-    port: int = 8080
-    auth: str = 'auto'
-    credentials_file: str = ''
-    max_clients: int = 100
-    max_rate: float = 10.0
-    certificate_file: str = ''
-    key_file: str = ''
-    log_file: str = ''
-    allowed_hosts: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
+    name: str
+    state: State
+    ask: Ask
 
 
 class Web:
-    """The server of one charger's state."""
+    """The server of some chargers' states."""
 
-    def __init__(self, config: WebConfig, state: State, ask: Ask) -> None:
+    def __init__(self, config: WebConfig, sources: Sequence[Source], supply: Supply,
+                 ask_vcse: Ask) -> None:
         """Binds the address; nothing is served before ``start``.
+
+        Args:
+            config: how to serve.
+            sources: the chargers, the default one first.
+            supply: what is heard of their team's supply.
+            ask_vcse: has the team's vcse node asked.
 
         Raises:
             WebConfigError: the address cannot be bound, or would be open to others by accident.
         """
-        self._config, self._state = config, state
-        tls = _tls(config)
-        sock = _bound(config)
+        self._config, self._supply = config, supply
+        self._clock = supply.clock
+        self._certificate = certificate_of(config)
+        sock = bound(config)
         try:
-            self.credentials = _credentials(config, sock.getsockname()[0])
-            self._records = _records(config)
+            self.credentials = credentials_of(config, sock.getsockname()[0])
+            self._records = records_of(config)
         except WebConfigError:
             sock.close()
             raise
-        self._scheme = 'https' if tls is not None else 'http'
-        self._gate = Gate(sock.getsockname()[0], self.credentials, state.clock,
+        self._scheme = 'http' if self._certificate is None else 'https'
+        self._gate = Gate(sock.getsockname()[0], self.credentials, self._clock,
                           config.allowed_hosts, config.allowed_origins)
-        self._server = WebServer(sock, config.max_clients + REST_CONNECTIONS, self._make,
-                                 tls)
-        self.writer = LimitsWriter(ask, self._server.soon, state.clock, self._limits,
-                                   self._records.change)
-        self._smart_charging, self._session = (
-            Asker(node, ask, self._server.soon, state.clock)
-            for node in ('smart_charging', 'session'))
-        self._fanout: Fanout | None = None
+        self._server = WebServer(
+            sock, config.max_clients + REST_CONNECTIONS, self._make,
+            None if self._certificate is None else self._certificate.context)
+        self._sources = {source.name: source for source in sources}
+        self.writers = {source.name: self._writers(source) for source in sources}
+        self._vcse = self._writer('vcse', '', ask_vcse)
+        self._chargers: dict[str, Charger] = {}
         self._ending = False
+        self.app: Flask | None = None   # once it serves
 
     @property
     def url(self) -> str:
@@ -113,13 +112,13 @@ class Web:
     @property
     def failed(self) -> bool:
         """Whether it does not serve any more, or its clients get no frames, unasked."""
-        return not self._ending and (not self.running or (self._fanout is not None
-                                                          and self._fanout.writer.dead))
+        return not self._ending and (not self.running or any(
+            fanout.writer.dead for fanout in self.fanouts))
 
     @property
-    def fanout(self) -> Fanout | None:
-        """The clients and their counters, once it serves; only to read."""
-        return self._fanout
+    def fanouts(self) -> list[Fanout]:
+        """The clients of each charger and their counters, once it serves; only to read."""
+        return [charger.fanout for charger in list(self._chargers.values())]
 
     def start(self) -> None:
         """Returns when it serves; RuntimeError if it cannot."""
@@ -136,92 +135,57 @@ class Web:
         self._server.join()
         self._records.close()
 
-    def _limits(self) -> documents.Json:
-        return self._state.plain(LIMITS, self._state.clock())
+    # -- made before it serves --------------------------------------------------------------------
+    def _writer(self, node: str, charger: str, ask: Ask) -> NodeWriter:
+        return NodeWriter(Asker(node, ask, self._server.soon, self._clock), charger,
+                          self._records.change)
+
+    def _writers(self, source: Source) -> dict[str, NodeWriter]:
+        return {node: self._writer(node, source.name, source.ask)
+                for node in ('api', 'smart_charging', 'session')}
+
+    # -- in the web thread ------------------------------------------------------------------------
+    def _charger(self, source: Source) -> Charger:
+        fanout = Fanout(source.state, Feed(source.state, self._config.max_rate))
+        writers = self.writers[source.name]
+        return Charger(
+            source.name, source.state, fanout, History(source.state),
+            LimitsWriter(writers['api'], partial(_limits, source.state)),
+            writers['smart_charging'], writers['session'])
+
+    def _changed(self, fanout: Fanout) -> None:
+        """Called in the ROS thread; without clients the fan-out's own look at the time will do."""
+        if fanout.clients:
+            self._server.soon(fanout.wake)
 
     def _make(self) -> tuple[Any, Callable[[], None], Callable[[Request], None]]:
-        fanout = Fanout(self._state, Feed(self._state, self._config.max_rate))
-        self._fanout = fanout
-        self._state.changed = lambda: self._server.soon(fanout.wake)
-
-        history = History(self._state)
-        metrics = Metrics(self._state, fanout, self.writer, self._records)
-        sampler = gevent.spawn(history.run)
+        self._chargers = {name: self._charger(one) for name, one in self._sources.items()}
+        every = list(self._chargers.values())
+        for one in every:
+            one.state.changed = partial(self._changed, one.fanout)
+        metrics = Metrics(every, self._records)
+        helpers = [gevent.spawn(one.history.run) for one in every]
+        if self._certificate is not None:
+            helpers.append(gevent.spawn(self._certificate.run))
 
         def farewell() -> None:
-            fanout.close()
-            sampler.kill()
+            gevent.joinall([gevent.spawn(one.fanout.close) for one in every])
+            gevent.killall(helpers)
             self._gate.close()
 
         def observe(request: Request) -> None:
             metrics.observe(request)
             self._records.request(request)
 
-        app = create_app(self._state, fanout, self._gate, self.writer, self._config.max_clients,
-                         self._state.clock, views.make_blueprint(self._state, history, metrics),
-                         profiles.make_blueprint(self._smart_charging, self._session))
-        return (ShortCut(app, self._state, self._gate, PREFIX, HEADERS), farewell, observe)
+        self.app = create_app(
+            self._gate, lambda: sum(len(one.fanout.clients) for one in every),
+            self._config.max_clients, self._clock, rest.make_blueprint(),
+            profiles.make_blueprint(), dimming.make_blueprint(self._supply, self._vcse),
+            chargers.make_blueprint(self._chargers, self._clock),
+            views.make_blueprint(metrics, len(every) > 1))
+        short = ShortCut(self.app, self._gate, HEADERS)
+        return chargers.Dispatch(short, self._chargers), farewell, observe
 
 
-def _bound(config: WebConfig) -> socket.socket:
-    try:
-        return listen(config.host, config.port)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, 'strerror', '') or str(error)
-        where = f'{config.host}:{config.port}'
-        hint = {
-            'Address already in use': 'another program listens there: stop it '
-            f'(ss -ltnp sport = :{config.port}), or set the parameter bridge.port to another '
-            'port (0: any free one)',
-            'Permission denied': 'ports below 1024 need CAP_NET_BIND_SERVICE; take a higher one',
-        }.get(reason, 'set bridge.host to an address of this machine, e.g. '
-              '127.0.0.1')
-        raise WebConfigError(f'bridge: cannot listen on {where} ({reason}): '
-                             f'{hint}') from error
-
-
-def _credentials(config: WebConfig, address: str) -> dict[str, Credential]:
-    if config.auth == 'none':
-        return {}
-    try:
-        found = load(config.credentials_file)
-    except CredentialsError as error:
-        raise WebConfigError(f'bridge.credentials_file: {error}') from error
-    if not found and (config.auth == 'required' or not is_loopback(address)):
-        why = ('bridge.auth is required' if config.auth == 'required' else
-               f'bridge.host {config.host} is reached from other machines')
-        raise WebConfigError(
-            f'bridge: {why} and there are no credentials: make a file (python -m charger_control.'
-            f'bridge.credentials NAME) and name it in bridge.credentials_file, or set {ENVIRONMENT}'
-            "; to let everybody in the network set limits, say auth: 'none'")
-    return found
-
-
-def _tls(config: WebConfig) -> ssl.SSLContext | None:
-    if not config.certificate_file:
-        if config.key_file:
-            raise WebConfigError(f'bridge.key_file {config.key_file} is of no use without '
-                                 'bridge.certificate_file')
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    files = [name for name in (config.certificate_file, config.key_file) if name]
-    try:
-        for name in files:
-            Path(name).read_bytes()   # the other error does not tell which file
-        # without a password callback an encrypted key would ask on the terminal
-        context.load_cert_chain(*files, password=lambda: '')
-    except OSError as error:   # SSLError is one
-        what, reason = error.filename or ' and '.join(files), error.strerror or str(error)
-        raise WebConfigError(f'bridge: cannot serve TLS with {what} ({reason}): '
-                             'bridge.certificate_file is PEM with the certificate and its chain, '
-                             'bridge.key_file PEM with its key, not encrypted') from error
-    return context
-
-
-def _records(config: WebConfig) -> Records:
-    try:
-        return Records(config.log_file)
-    except OSError as error:
-        raise WebConfigError(f'bridge.log_file: cannot write {config.log_file} '
-                             f'({error.strerror}); name a file in a directory that is '
-                             'there and writable, or none') from error
+def _limits(state: State) -> documents.Json:
+    return state.plain(LIMITS, state.clock())

@@ -12,7 +12,8 @@ from gevent.event import AsyncResult
 
 from charger_control.bridge.documents import Json
 from charger_control.bridge.errors import RequestError
-from charger_control.bridge.limits_input import as_json, in_words
+from charger_control.bridge.limits_input import as_json
+from charger_control.bridge.records import Change
 from charger_control.core.api.types import SetLimits
 
 log = logging.getLogger(__name__)
@@ -25,21 +26,23 @@ COOL_DOWN = 1.0
 """s after a failure in which further writes fail at once, so that old commands do not pile up."""
 MAX_IN_FLIGHT = 32
 """Writes that wait for an answer at once."""
+LONGEST_LINE = 300
+"""Characters of values in a line of the log."""
 STATUS = {'OutOfRange': 400, 'NothingSet': 400, 'StoreFailed': 507}
 """HTTP status of the codes of SetLimits; others are 500."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a service that takes texts.
+    """A call of a service.
 
     Attributes:
         service: its name in the table of ``ros.interfaces``.
-        fields: of the request, by name.
+        fields: of the request, by name; texts and numbers.
     """
 
     service: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, str | float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,14 @@ class Answer:
         code: one word for programs.
         message: one line for a person.
         document: JSON that was asked for; '' none.
+        timeout: s for which what was done holds; 0: without end.
     """
 
     success: bool
     code: str
     message: str
     document: str = ''
+    timeout: float = 0.0
 
 
 Reply = Callable[[Answer | None], None]
@@ -115,25 +120,81 @@ class Asker:
         self._soon(partial(result.set, answer))
 
 
-Record = Callable[[str, Json, Json, str], None]
-"""Keeps a write: who, old values, new ones, and 'ok' or the code of the refusal."""
+Record = Callable[[Change], None]
+"""Keeps a write."""
 
 
-class LimitsWriter:
-    """Sets limits through the api node, and keeps a record of each write."""
+class NodeWriter:
+    """Has one node do something, and keeps a record of each write."""
 
-    def __init__(self, ask: Ask, soon: Callable[[Callable[[], None]], None],
-                 clock: Callable[[], float], now_set: Callable[[], Json],
-                 record: Record) -> None:
-        """``now_set``: the limits as they are; the others as of ``Asker``."""
-        self._asker = Asker('api', ask, soon, clock)
-        self._now_set, self._record = now_set, record
+    def __init__(self, asker: Asker, charger: str, record: Record) -> None:
+        """``charger``: its name in records."""
+        self._asker, self._charger, self._record = asker, charger, record
         self.written = 0
+
+    def ask(self, call: SetLimits | Call) -> Answer:
+        """The node's answer to a question that changes nothing; RequestError 503 without one."""
+        return self._asker(call)
+
+    def __call__(self, call: SetLimits | Call, what: str, who: str, old: Json, new: Json,
+                 status: Mapping[str, int], otherwise: int = 400) -> Answer:
+        """Has the node do what is asked.
+
+        Args:
+            call: what is asked.
+            what: it is about, e.g. 'limits'.
+            who: asks.
+            old, new: values, for the record.
+            status: HTTP status of the codes that the node refuses with.
+            otherwise: that of all other codes.
+
+        Raises:
+            RequestError: it was refused, or there is no answer (503).
+        """
+        of = f'{what} of {self._charger}' if self._charger else what
+        try:
+            answer = self._asker(call)
+            if not answer.success:
+                code = status.get(answer.code, otherwise)
+                raise RequestError(code, answer.code, answer.message,
+                                   headers={'Retry-After': '1'} if code == 503 else None)
+        except RequestError as error:
+            log.info('%s: %s: %s: not done: %s: %s', who, of, short(new), error.code, error.detail)
+            self._record(Change(self._charger, what, who, old, new, error.code))
+            raise
+        self.written += 1
+        log.info('%s: %s: %s; before: %s', who, of, short(new), short(old))
+        self._record(Change(self._charger, what, who, old, new, 'ok'))
+        return answer
 
     @property
     def failed(self) -> int:
         """How often there was no answer."""
         return self._asker.failed
+
+
+def short(values: Json) -> str:
+    """Values for a line of the log."""
+    text = ', '.join(f'{name} {value}' for name, value in values.items())
+    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + '…'
+
+
+class LimitsWriter:
+    """Sets limits through the api node."""
+
+    def __init__(self, writer: NodeWriter, now_set: Callable[[], Json]) -> None:
+        """``now_set``: the limits as they are."""
+        self._writer, self._now_set = writer, now_set
+
+    @property
+    def written(self) -> int:
+        """How often limits were set."""
+        return self._writer.written
+
+    @property
+    def failed(self) -> int:
+        """How often there was no answer."""
+        return self._writer.failed
 
     def __call__(self, change: SetLimits) -> str:
         """Applies a change.
@@ -146,17 +207,5 @@ class LimitsWriter:
         """
         new, before = as_json(change), self._now_set()
         old = {name: before[name] for name in new}
-        try:
-            answer = self._asker(change)
-            if not answer.success:
-                raise RequestError(STATUS.get(answer.code, 500), answer.code, answer.message)
-        except RequestError as error:
-            log.info('%s: not set (%s): %s: %s', change.client, in_words(change), error.code,
-                     error.detail)
-            self._record(change.client, old, new, error.code)
-            raise
-        self.written += 1
-        log.info('%s: set %s; before: %s', change.client, in_words(change),
-                 ', '.join(f'{name} {value}' for name, value in old.items()))
-        self._record(change.client, old, new, 'ok')
+        answer = self._writer(change, 'limits', change.client, old, new, STATUS, 500)
         return '' if answer.code in ('', 'OK') else answer.message

@@ -27,12 +27,13 @@ from wsproto.events import (
 from wsproto.utilities import ProtocolError
 
 from charger_control.bridge import documents
+from charger_control.bridge.chargers import asked
 from charger_control.bridge.errors import RequestError
 from charger_control.bridge.fanout import POLICY, Client, Fanout
 from charger_control.bridge.feed import Bucket
 from charger_control.bridge.gate import IDENTITY, Identity
+from charger_control.bridge.handler import DEADLINE
 from charger_control.bridge.limits_input import parse_command
-from charger_control.bridge.server import DEADLINE
 from charger_control.core.api.types import SetLimits
 
 PATH = '/api/ws'
@@ -62,8 +63,8 @@ class _NotStarted:
         """Does nothing: the route's greenlet reads."""
 
 
-def register(app: Flask, fanout: Fanout, write: Write, clock: Callable[[], float]) -> None:
-    """Adds the route to an app."""
+def register(app: Flask, clock: Callable[[], float]) -> None:
+    """Adds the route to an app; ``clock``: s, only moves forward."""
     app.config['SOCK_SERVER_OPTIONS'] = {'thread_class': _NotStarted}
     sock = Sock(app)
 
@@ -71,9 +72,10 @@ def register(app: Flask, fanout: Fanout, write: Write, clock: Callable[[], float
     def stream(ws: Any) -> None:
         request.environ[DEADLINE].close()   # from here on the fan-out watches the time
         identity: Identity = request.environ[IDENTITY]
+        one = asked()
         client = Client(ws.sock, ws.ws, f'{identity} (WebSocket)', clock())
-        with _connected(ws, client, fanout):
-            Reader(client, ws.ws, identity, write, clock).run()
+        with _connected(ws, client, one.fanout):
+            Reader(client, ws.ws, identity, one.write, clock).run()
 
 
 @contextmanager

@@ -12,8 +12,9 @@ import yaml
 def device_options(drivers: Mapping[str, Any]) -> Callable[[Callable[..., None]], Any]:
     """Adds --port, --driver, the line's settings and --set."""
     options = (
-        click.option('--port', required=True, help='Serial port, best one under '
-                     '/dev/serial/by-id.'),
+        click.option('--port', help='Serial port, best one under /dev/serial/by-id; with --host '
+                     'the TCP port.'),
+        click.option('--host', help='Name or address, where the device speaks Modbus TCP.'),
         click.option('--driver', required=True, type=click.Choice(sorted(drivers)),
                      help='What hangs there; see docs/hardware.md.'),
         click.option('--baudrate', type=int, help='bit/s; default: as delivered.'),
@@ -33,8 +34,10 @@ def device_options(drivers: Mapping[str, Any]) -> Callable[[Callable[..., None]]
 
 def device_config(values: Mapping[str, Any]) -> dict[str, Any]:
     """The device's configuration, as in config/*.yaml. Raises click.UsageError."""
-    names = ('driver', 'port', 'baudrate', 'parity', 'stopbits', 'unit')
+    names = ('driver', 'host', 'port', 'baudrate', 'parity', 'stopbits', 'unit')
     config = {name: values[name] for name in names if values.get(name) is not None}
+    if 'host' in config and str(config.get('port', '')).isdigit():
+        config['port'] = int(config['port'])
     for other in values['others']:
         name, given, value = other.partition('=')
         if not given:

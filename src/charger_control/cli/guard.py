@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import selectors
 import signal
@@ -43,6 +44,8 @@ class Spec:
         withdraw: called when it ended without a good-bye; returns '' or what went wrong.
         stop_time: s after SIGTERM until it is killed.
         once: not started again; its end is the end of all.
+        delay: s after the start of all until it is started at first.
+        stage: at the end, neighbours of the same stage end at the same time; 0: alone.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Spec:
     withdraw: Callable[[], str] | None = None
     stop_time: float = 10.0
     once: bool = False
+    delay: float = 0.0
+    stage: int = 0
 
 
 class Child:
@@ -66,7 +71,7 @@ class Child:
         self._last_beat: float | None = None
         self._goodbye = False
         self._back_off = BACK_OFF[0]
-        self.start_at: float | None = 0.0
+        self.start_at: float | None = time.monotonic() + spec.delay
 
     def start(self, now: float) -> None:
         """Starts the process."""
@@ -206,17 +211,26 @@ class Guard:
     def _end_all(self) -> None:
         """In order: who holds the pilot first, the simulated hardware last."""
         self._say(f'ending: {self._stop}')
-        for child in self._children:
-            if child.process is None:
-                continue
-            child.terminate()
-            try:
-                child.process.wait(child.spec.stop_time)
-            except subprocess.TimeoutExpired:
-                self._say(f'{child.spec.name}: did not end in {child.spec.stop_time:.0f} s, '
-                          'killing it')
-                child.kill()
-            child.ended(time.monotonic())
+        for _, children in itertools.groupby(enumerate(self._children),
+                                             lambda nth: nth[1].spec.stage or -nth[0]):
+            running = [child for _, child in children if child.process is not None]
+            for child in running:
+                child.terminate()
+            asked = time.monotonic()
+            for child in running:
+                self._wait_for(child, asked + child.spec.stop_time)
+
+    def _wait_for(self, child: Child, deadline: float) -> None:
+        """Until it has ended, killed at the deadline."""
+        if child.process is None:
+            return
+        try:
+            child.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._say(f'{child.spec.name}: did not end in {child.spec.stop_time:.0f} s, '
+                      'killing it')
+            child.kill()
+        child.ended(time.monotonic())
 
 
 def _end_with_parent() -> None:

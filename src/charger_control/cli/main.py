@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
-    'up': 'start one charger: control graph, bridge and, with --sim, simulated devices',
+    'up': 'start one charger, or a depot: control graph, bridge and, with --sim, simulated devices',
     'sim': 'simulated devices alone: meter and board on a serial line, with a vehicle',
     'simulate': 'the controller against a simulated vehicle, offline and fast, with a plot',
     'status': 'what the charger does now, as a live table',
@@ -19,6 +19,7 @@ COMMANDS = {
     'session': 'charging sessions on record',
     'profiles': 'OCPP charging profiles: what they allow in the coming 24 h; list, set, clear',
     'team': 'load sharing: what-if for a team',
+    'depot': 'a depot: live table, picture of a night, simulated nights',
     'guard': 'run one process of the graph and keep the pilot safe when it dies',
 }
 """Subcommand and its one-line help; the module is cli/<name>.py, '-' as '_'."""

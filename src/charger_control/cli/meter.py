@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -25,11 +26,11 @@ def meter() -> None:
 
 @meter.command()
 @device_options(registry.METERS)
-@click.option('--wait', default=5.0, show_default=True, type=click.FloatRange(0.1, 600.0),
-              help='s to wait for a reading.')
+@click.option('--wait', type=click.FloatRange(0.1, 600.0),
+              help='s to wait for a reading; default: 5, with d0 40 (four readouts).')
 @click.option('--watch', is_flag=True, help='Go on with each new reading, until Ctrl-C.')
 @click.option('--json', 'as_json', is_flag=True, help='One JSON object per reading.')
-def read(wait: float, watch: bool, as_json: bool, **values: Any) -> None:
+def read(wait: float | None, watch: bool, as_json: bool, **values: Any) -> None:
     """Read a meter and print what it says.
 
     The port is opened exclusively: a running charger keeps it, and is named.
@@ -40,6 +41,7 @@ def read(wait: float, watch: bool, as_json: bool, **values: Any) -> None:
     except registry.OptionError as error:
         click.echo(error, err=True)
         sys.exit(EXIT_CONFIG)
+    wait = wait or (40.0 if values['driver'] == 'd0' else 5.0)
     device.start()
     try:
         shown, identified_by = 0.0, 0.0
@@ -51,7 +53,7 @@ def read(wait: float, watch: bool, as_json: bool, **values: Any) -> None:
             if (sample.value is not None and not sample.error and sample.at > shown
                     and (sample.value.serial_number or time.monotonic() > identified_by)):
                 shown, end = sample.at, time.monotonic() + wait
-                _show(sample.value, sample.identity.get('model', ''), as_json)
+                _show(sample.value, sample.identity, as_json)
                 if not watch:
                     return
             time.sleep(0.02)
@@ -63,19 +65,26 @@ def read(wait: float, watch: bool, as_json: bool, **values: Any) -> None:
         device.close()
 
 
-def _show(reading: MeterReading, model: str, as_json: bool) -> None:
+def _show(reading: MeterReading, identity: Mapping[str, str], as_json: bool) -> None:
     numbers = {'voltage': reading.voltage, 'amperage': reading.amperage,
                'frequency': reading.frequency, 'activePower': reading.active_power,
                'energyImported': reading.energy_imported, 'serialNumber': reading.serial_number}
     if as_json:
-        click.echo(json.dumps({name: _plain(value) for name, value in numbers.items()}))
+        said = {'highestRate': identity.get('highest_rate'),
+                'telegramInterval': identity.get('telegram_interval')}
+        click.echo(json.dumps({name: _plain(value) for name, value in numbers.items()}
+                              | {name: text for name, text in said.items() if text}))
         return
-    click.echo(f'{model}, serial number {reading.serial_number or "unknown"}')
+    click.echo(f'{identity.get("model", "")}, serial number {reading.serial_number or "unknown"}')
     for name, values, unit in (
             ('voltage', reading.voltage, 'V'), ('amperage', reading.amperage, 'A'),
             ('frequency', (reading.frequency,), 'Hz'), ('power', (reading.active_power,), 'W'),
             ('energy', (reading.energy_imported,), 'kWh')):
         click.echo(f'  {name:<10}' + ''.join(f'{value:>12.3f}' for value in values) + f' {unit}')
+    for name, words in (('highest_rate', 'line and device allow {} readings at most'),
+                        ('telegram_interval', 'a telegram every {}')):
+        if name in identity:
+            click.echo('  ' + words.format(identity[name]))
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from charger_control.cli.guard import EXIT_CONFIG
 from charger_control.drivers import registry
 from charger_control.drivers.ports import CurrentPilot, Sample
 
-BOARDS = ('evse_din', 'openevse')
+BOARDS = ('evse_din', 'openevse', 'phoenix_em_eth', 'phoenix_ev_ser')
 """Boards that are told an amperage; pins of a single-board computer are not for the hand."""
 FEED_INTERVAL = 0.2
 """s between two repetitions of the offer: the driver's dead-man takes it back after 1 s."""

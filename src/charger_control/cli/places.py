@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 
 PACKAGE = 'charger_control'
 
@@ -16,6 +20,11 @@ def share() -> Path:
         return Path(get_package_share_directory(PACKAGE))
     except PackageNotFoundError:  # run from the source tree
         return Path(__file__).resolve().parents[3]
+
+
+def executables() -> Path:
+    """The folder of the installed package's nodes, and of `charger`."""
+    return Path(get_package_prefix(PACKAGE)) / 'lib' / PACKAGE
 
 
 def runtime_dir(namespace: str) -> Path:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 
 import click
+from click.core import ParameterSource
 
 from charger_control.drivers import registry
 from charger_control.drivers.meters.modbus import highest_rate
@@ -45,18 +46,24 @@ def probe(port: str, baudrate: tuple[int, ...], parity: str | None, units: list[
           seconds: float) -> None:
     """Search PORT for meters and boards, and print the lines for config/charger.yaml.
 
-    Only reads. The port is opened exclusively: a running charger keeps it, and is named.
+    Listens 4.5 s for an optical head first (SML, D0), unless --units or --parity is given; asks one
+    (IEC 62056-21, 300 bit/s) last. Only reads. The port is opened exclusively: a running charger
+    keeps it, and is named.
     Exit codes: 0 something known was found, 1 not, or the port cannot be opened.
     """
     lines = [line for line in LINES if (not baudrate or line.baudrate in baudrate)
              and (parity is None or line.parity == parity)]
     missing = [b for b in baudrate if b not in {line.baudrate for line in lines}]
     lines.extend(SerialSettings(b, parity or 'N', 1) for b in missing)
+    # who names units or a parity looks for Modbus, not for an optical head
+    source = click.get_current_context().get_parameter_source
+    heads = parity is None and source('units') is ParameterSource.DEFAULT
+    tables = [name for name in registry.METERS if name not in ('sml', 'd0')]
     found: list[Found] = []
     share = 0.0
     with click.progressbar(length=1000, label=f'asking on {port}', file=sys.stderr) as bar:
         try:
-            for news in search(port, list(registry.METERS), lines, units, seconds):
+            for news in search(port, tables, lines, units, seconds, heads):
                 if isinstance(news, Found):
                     found.append(news)
                 else:
@@ -76,7 +83,20 @@ def _report(port: str, found: list[Found]) -> Iterable[str]:
     if not found:
         yield (f'nothing answers on {port}. Check A and B (change them round), the terminating '
                'resistors, power; then try more --units')
-    for unit in found:
+    for head in (unit for unit in found if unit.is_head):
+        number = f', serial number {head.serial_number}' if head.serial_number else ''
+        driver = head.drivers[0][1]
+        yield f'# behind an optical head at {head.settings}: {driver}{number}'
+        yield from ('fiscal_meter:', '  ros__parameters:', '    device:', f'      driver: {driver}',
+                    f'      port: {port}')
+        yield from (f"      {name}: '{value}'" for name, value in head.options.items())
+    for unit in (unit for unit in found if not unit.is_head):
+        if unit.unit == 0:
+            driver = unit.drivers[0][1]
+            yield f'# alone on the port, at {unit.settings}: {driver}'
+            yield from ('iso61851:', '  ros__parameters:', '    device:',
+                        f'      driver: {driver}', f'      port: {port}')
+            continue
         where = f'unit {unit.unit} at {unit.settings}'
         if not unit.drivers:
             yield f'# {where}: answers, and is nothing known'

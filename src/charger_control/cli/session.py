@@ -66,7 +66,7 @@ def show(reader: Reader, session_id: str, as_json: bool) -> None:
     if len(found) > 1:
         fail(f'{len(found)} sessions begin with {session_id!r}: give more characters of one of '
              f'{", ".join(r.transaction.session_id for r in found[:5])}')
-    row = as_row(found[0])
+    row = as_row(found[0]) | signed_of(reader, found[0].transaction.session_id)
     if as_json:
         click.echo(json.dumps(row, indent=2))
         return
@@ -91,10 +91,14 @@ def show(reader: Reader, session_id: str, as_json: bool) -> None:
 @click.pass_obj
 def export(reader: Reader, kind: str, as_json: bool, output: Path | None, since: datetime | None,
            until: datetime | None) -> None:
-    """Writes all sessions, the oldest first. Times are UTC in CSV, unix seconds in JSON."""
+    """Writes all sessions, the oldest first. Times are UTC in CSV, unix seconds in JSON.
+
+    What the meter signed goes with it: signed_start, signed_stop (OCMF) and its public key.
+    """
     first = -math.inf if since is None else since.timestamp()
     end = math.inf if until is None else until.timestamp()
-    rows = [as_row(r) for r in reversed(read(reader.sessions, reader.file))
+    rows = [as_row(r) | signed_of(reader, r.transaction.session_id)
+            for r in reversed(read(reader.sessions, reader.file))
             if first <= r.transaction.started_time < end]
     text = json.dumps(rows, indent=2) + '\n' if as_json or kind == 'json' else as_csv(rows)
     if output is None:
@@ -132,6 +136,18 @@ def as_row(record: SessionRecord) -> dict[str, Any]:
             for name, value in row.items()}
 
 
+def signed_of(reader: Reader, session_id: str) -> dict[str, str]:
+    """What the meter signed for a session; '' where there is nothing."""
+    try:
+        values = reader.signed_values(session_id)
+    except StoreError as error:
+        fail(str(error))
+    start, stop = values.get('start', {}), values.get('stop', {})
+    return {'signed_start': start.get('record', ''), 'signed_stop': stop.get('record', ''),
+            'signed_public_key': stop.get('public_key', '') or start.get('public_key', ''),
+            'signed_error': stop.get('error', '') or start.get('error', '')}
+
+
 def _number(value: float) -> float | None:
     """As JSON has it, and without the tail of a register that came as a 32-bit number."""
     return round(value, 6) if math.isfinite(value) else None
@@ -139,7 +155,8 @@ def _number(value: float) -> float | None:
 
 CSV_FIELDS = ('session_id', 'started_time', 'ended_time', 'energy', 'meter_start', 'meter_stop',
               'meter_serial_number', 'used_phases_session', 'start_reason', 'stop_reason',
-              'recent_error_cause', 'ocpp_transaction_id')
+              'recent_error_cause', 'ocpp_transaction_id', 'signed_start', 'signed_stop',
+              'signed_public_key', 'signed_error')
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:

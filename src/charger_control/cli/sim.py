@@ -11,8 +11,9 @@ from typing import Any
 import click
 import yaml
 
+from charger_control.cli.sim_head import HEADS, run_head
 from charger_control.sim.actions import ACTIONS
-from charger_control.sim.charge_point import METER_UNIT, METERS, ChargePointParameters
+from charger_control.sim.charge_point import BOARDS, METER_UNIT, METERS, ChargePointParameters
 from charger_control.sim.control import ControlClient
 from charger_control.sim.ev_parameters import PRESETS, vehicle_of
 from charger_control.sim.process import run_process
@@ -46,12 +47,18 @@ def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
               help='Speed of the line; 0: as fast as it goes, any speed accepted.')
 @click.option('--answer-delay', type=click.FloatRange(0.0, 10.0), default=0.02, show_default=True,
               help='s that a device takes to begin its answer.')
+@click.option('--board', type=click.Choice(BOARDS), default='evse_din', show_default=True,
+              help='The board, by the name of its driver. An OpenEVSE has the line for itself.')
+@click.option('--tcp', type=click.IntRange(0, 65535), metavar='PORT',
+              help='Port on this machine instead of --link, for --board phoenix_em_eth.')
 @click.option('--meter', 'meter_model', type=click.Choice(METERS), default='sdm630',
               show_default=True, help='The meter, by the name of its driver.')
 @click.option('--meter-unit', type=click.IntRange(1, 247), default=METER_UNIT, show_default=True,
               help='Modbus unit of the meter; the board is 1 as delivered.')
 @click.option('--refresh', type=click.FloatRange(0.01, 3600.0), default=0.2, show_default=True,
               help='s between new values in the meter.')
+@click.option('--head', type=click.Choice(HEADS), help='Instead of a charger: a meter behind an '
+              'optical head; SML and d0_push send every second, d0 is asked.')
 @click.option('--api', default='', metavar='URL', help="The charger's web server, for put_limits.")
 @click.option('--send', metavar='STEP', help='Only send a step to a running one: its name, or '
               '{do: silence, device: meter, for: 5}; `query` prints what is true.')
@@ -59,8 +66,9 @@ def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> N
               help='Show the vehicles and the actions.')
 def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path | None,
         control: Path | None, eeprom: Path | None, seed: int, baudrate: int, answer_delay: float,
-        meter_model: str, meter_unit: int, refresh: float, api: str, send: str | None) -> None:
-    """Run a simulated charger: a meter and an EVSE-DIN board on one serial line.
+        board: str, tcp: int | None, meter_model: str, meter_unit: int, refresh: float,
+        head: str | None, api: str, send: str | None) -> None:
+    """Run a simulated charger: a meter and a pilot board on one serial line.
 
     Prints one line when a driver may open the link; ends on SIGTERM or Ctrl-C.
     Exit codes: 0 ended, 1 failed or refused, 2 wrong usage or scenario.
@@ -68,14 +76,21 @@ def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path
     if send is not None:
         _send(control, send)
         return
-    if link is None:
+    if head is not None and link is not None:
+        run_head(link, head, 1.0, click.echo)
+        return
+    in_network = board == 'phoenix_em_eth'
+    if in_network and tcp is None:
+        raise click.UsageError('--board phoenix_em_eth needs --tcp: the port that it listens on')
+    if link is None and not in_network:
         raise click.UsageError('Missing option --link: the path where the serial line shall appear')
     options = SimulatorOptions(
-        link=link, log=log, control=control, api=api,
+        link=link, tcp=('127.0.0.1', tcp or 0) if in_network else None, log=log,
+        control=control, api=api,
         charge_point=ChargePointParameters(
-            scenario=_scenario(scenario, vehicle), seed=seed, baudrate=baudrate,
+            scenario=scenario_of(scenario, vehicle), seed=seed, baudrate=baudrate,
             answer_delay=answer_delay, meter_unit=meter_unit, meter_model=meter_model,
-            eeprom=eeprom,
+            board_model=board, eeprom=eeprom,
             meter=MeterParameters(refresh=refresh)))
     try:
         run_process(options, click.echo)
@@ -83,7 +98,8 @@ def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path
         raise click.ClickException(str(error)) from error
 
 
-def _scenario(path: Path | None, vehicle: str | None) -> Scenario:
+def scenario_of(path: Path | None, vehicle: str | None) -> Scenario:
+    """What happens to the simulated charger. Raises click.UsageError."""
     try:
         scenario = read_scenario(path) if path else Scenario()
         if vehicle is None:

@@ -91,9 +91,7 @@ def simulate(vehicle: str | None, scenario: Path | None,
     involved. Prints how well the vehicle drew what was commanded.
     Exit codes: 0 done, 1 it failed, 2 wrong usage or scenario.
     """
-    if plot is not None and plot.suffix not in _PLOTS:
-        raise click.UsageError(f'--plot {plot}: allowed is a file that ends in '
-                               f'{" or ".join(_PLOTS)}')
+    _check_files(csv_file, plot)
     played = _scenario(scenario, vehicle)
     limits = _limits(set_points, with_default=scenario is None)
     parameters = LoopParameters(
@@ -115,6 +113,17 @@ def simulate(vehicle: str | None, scenario: Path | None,
         raise click.ClickException(f'{error.filename}: cannot be written ({error.strerror})'
                                    ) from error
     _print(experiment.set_points(), record, meter_period)
+
+
+def _check_files(csv_file: Path | None, plot: Path | None) -> None:
+    """Before the simulation, which may take a while."""
+    if plot is not None and plot.suffix not in _PLOTS:
+        raise click.UsageError(f'--plot {plot}: allowed is a file that ends in '
+                               f'{" or ".join(_PLOTS)}')
+    for option, file in (('--csv', csv_file), ('--plot', plot)):
+        if file is not None and not file.parent.is_dir():
+            raise click.UsageError(f'{option} {file}: there is no directory {file.parent}; '
+                                   'make it first')
 
 
 def _scenario(path: Path | None, vehicle: str | None) -> Scenario:
@@ -207,7 +216,7 @@ def _print(set_points: Sequence[SetPoint], record: Record, meter_period: float) 
     table = Table(title='what was drawn against what was commanded (true current, highest phase)',
                   box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ('from\ns', 'set\nA', 'can\nfollow', 'T\ns', 'settled\nafter s', 'allowed\ns',
-                 'steady\nerror A', 'over-\nshoot A', 'above\ns', 'changes\n'):
+                 'steady\nerror A', 'over-\nshoot A', 'above\ns', 'signal\nsteps'):
         table.add_column(name, justify='right')
     for point in set_points:
         task, quality = point.task, point.quality
@@ -218,8 +227,15 @@ def _print(set_points: Sequence[SetPoint], record: Record, meter_period: float) 
             f'{task.settling:.1f}', f'{quality.settled_after:.1f}' if settled else 'never',
             f'{task.budget(meter_period):.1f}', f'{quality.steady_error:.2f}',
             f'{max(0.0, quality.overshoot):.2f}', f'{quality.above:.1f}', str(quality.changes),
-            style=None if quality.steady_error <= TOLERANCE or not task.can_follow else 'red')
+            style=_style(task.can_follow, quality.steady_error))
     Console().print(table)
-    click.echo('T: what the vehicle alone takes. Settled: within 0.2 A for good, at most 2 T + 6 s '
-               '+ one meter period.\nSteady error, changes of the signal: in the last 30 % of the '
-               'time. Above: more than 0.5 A above commanded.')
+    click.echo('T: what the vehicle alone takes. Settled: within 0.2 A for good; allowed are '
+               '2 T + 6 s + one meter period.\nSteady error, signal steps: in the last 30 % of the '
+               'time. Above: more than 0.5 A above commanded.\nRed: it can follow, '
+               'with the trim allowed, and does not. Grey: it cannot.')
+
+
+def _style(can_follow: bool, steady_error: float) -> str | None:
+    if not can_follow:
+        return 'dim'
+    return 'red' if steady_error > TOLERANCE else None

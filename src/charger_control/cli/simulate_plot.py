@@ -15,8 +15,10 @@ _PHASES = (('amperage_l1', 'L1', '#8c564b', 3.2), ('amperage_l2', 'L2', '#111111
 """Column, name, colour and width: equal phases lie on one another and are all seen."""
 _COLOURS = {'A': '#ffffff', 'B': '#f6d55c', 'C': '#7bc47f', 'D': '#b39ddb', 'E': '#e57373',
             'F': '#e57373', 'S': '#cccccc', 'R': '#e57373'}
-"""By the letter of the state; two digits differ in hatching."""
+"""By the letter of the state; state 1 of a letter is paler."""
 _MOST_POINTS = 20_000
+_WIDTH_OF_A_LETTER = 0.006
+"""As a share of the whole width."""
 
 
 def draw(path: Path, record: Record, hard_limit: float, title: str) -> None:
@@ -76,6 +78,7 @@ def _states(axes: Axes, record: Record) -> None:
         axes.axvspan(at, until, color=colour, alpha=0.5 if state.endswith('1') else 0.9,
                      linewidth=0)
         axes.axvline(at, color='#666666', linewidth=0.5)
-        if until - at > 0.012 * end:
-            axes.text((at + until) / 2, 0.5, f'{state}\n{fault}' if fault else state,
+        if until - at > 2 * _WIDTH_OF_A_LETTER * end:
+            named = fault and until - at > _WIDTH_OF_A_LETTER * len(fault) * end
+            axes.text((at + until) / 2, 0.5, f'{state}\n{fault}' if named else state,
                       ha='center', va='center', fontsize=8)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
@@ -33,6 +35,10 @@ from charger_control.ros.shared_memory import remove_orphans
 BEAT_TIMEOUT = 0.8
 """s without a beat of the control process until it is killed and the offer withdrawn: with the
 write itself well under the 2 s that an offer may stand."""
+FAST_BEAT_TIMEOUT = 5.0
+"""s; in simulated time a late process holds nothing but its own clock."""
+FAST = 'fast'
+"""Folder of what a charger in simulated time keeps, made anew at each start."""
 DEFAULT_PORT = 8080
 
 
@@ -62,6 +68,8 @@ def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
                                                             path_type=Path),
               help='What happens to the simulated charger (with --sim).')
 @click.option('--vehicle', metavar='NAME', help='Simulated vehicle (with --sim).')
+@click.option('--speed', type=click.FloatRange(0.1, 50.0), metavar='N',
+              help='Simulated time, N times as fast as real time (with --sim).')
 @click.option('--namespace', default='charger', show_default=True, help='ROS namespace.')
 @click.option('--port', type=click.IntRange(0, 65535),
               help='Port of the web bridge; 0: any that is free. Default: bridge.port.')
@@ -71,16 +79,26 @@ def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
 @click.option('--log-level', default='info', show_default=True,
               type=click.Choice(['debug', 'info', 'warn', 'error']))
 @click.option('--no-bridge', is_flag=True, help='Control graph only.')
+@click.option('--depot', metavar='[FILE]', is_flag=False, flag_value='', default=None,
+              help='Several chargers on one supply, as this parameter file says; without FILE '
+              'config/depot.yaml of the package.')
+@click.option('--chargers', type=click.IntRange(1, 64), help='So many simulated chargers, cp01 '
+              'and on (with --depot and --sim). Default: those of the file.')
+@click.option('--record', metavar='DIR', type=click.Path(file_okay=False, path_type=Path),
+              help='Keep the log of the supply and a picture of it there (with --depot and --sim).')
 def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str | None,
-       namespace: str, port: int | None, state_dir: Path | None, log_level: str,
-       no_bridge: bool) -> None:
-    """Start one charger and keep it running.
+       speed: float | None, namespace: str, port: int | None, state_dir: Path | None,
+       log_level: str, no_bridge: bool, **of_depot: object) -> None:
+    """Start one charger, or with --depot a team of them, and keep it running.
 
-    Ctrl-C or SIGTERM withdraws the offer, waits for the vehicle to stop, then ends.
+    Ctrl-C or SIGTERM withdraws the offer, waits for the vehicle to stop, then ends. With --speed
+    the charger begins anew at each start: what it keeps would be of a time of its own.
     """
-    if (scenario or vehicle) and not sim:
-        raise click.UsageError('--scenario and --vehicle are for simulated devices: add --sim')
-    lock = _only_one(namespace)
+    _depot(click.get_current_context(), of_depot)
+    if (scenario or vehicle or speed) and not sim:
+        raise click.UsageError('--scenario, --vehicle and --speed are for simulated devices: add '
+                               '--sim')
+    lock = only_one(namespace)
     files = list(configs) or [share() / 'config' / 'charger.yaml']
     line = runtime_dir(namespace) / 'line' if sim else None
     overrides: dict[str, dict[str, object]] = {node: {} for node in (*WITH_STATE, 'bridge')}
@@ -90,32 +108,49 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
             overrides.setdefault(node, {}).update(values)
     if port is not None:
         overrides['bridge']['port'] = port
+    if speed is not None:
+        fast = runtime_dir(namespace) / FAST
+        shutil.rmtree(fast, ignore_errors=True)
+        fast.mkdir()
+        state_dir = state_dir or fast
     if state_dir is not None:
         for node in WITH_STATE:
             overrides[node]['state_dir'] = str(state_dir)
     files.append(overrides_file(runtime_dir(namespace) / 'overrides.yaml', namespace, overrides))
-    arguments = ros_arguments(files, namespace, log_level)
+    arguments = ros_arguments(files, namespace, log_level, use_sim_time=speed is not None)
     remove_orphans()
     try:
         blocks = with_grid_meter(BLOCKS, files, namespace)
-        specs = [Spec('control', [sys.executable, '-m', 'charger_control.nodes.control', *blocks,
-                                  *arguments],
-                      beat_timeout=BEAT_TIMEOUT, withdraw=withdrawal(files, namespace))]
+        api = '' if no_bridge else _api_of(files, namespace)
+        if line is not None and speed is not None:  # the board dies with the process
+            specs = [Spec('control', [*_fast_command(speed, line, scenario, vehicle, api),
+                                      *blocks, *arguments], beat_timeout=FAST_BEAT_TIMEOUT)]
+        else:
+            specs = [Spec('control', [sys.executable, '-m', 'charger_control.nodes.control',
+                                      *blocks, *arguments],
+                          beat_timeout=BEAT_TIMEOUT, withdraw=withdrawal(files, namespace))]
     except ParameterError as error:
         click.echo(f'charger up: {error}', err=True)
         sys.exit(EXIT_CONFIG)
     if not no_bridge:
         specs.append(Spec('bridge', [sys.executable, '-m', 'charger_control.bridge.node',
                                      *arguments], stop_time=5.0))
-    if line is not None:
-        api = '' if no_bridge else _api_of(files, namespace)
+    if line is not None and speed is None:
         specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0))
     code = Guard(specs).run()
     lock.close()
     sys.exit(code)
 
 
-def _only_one(namespace: str) -> TextIO:
+def _depot(context: click.Context, options: Mapping[str, object]) -> None:
+    """Starts a depot and ends with it, where --depot asks for one."""
+    if options['depot'] is not None:
+        import_module('charger_control.cli.up_depot').up_depot(context, options['depot'])
+    if any(value is not None for value in options.values()):
+        raise click.UsageError('--chargers and --record are for a depot: add --depot')
+
+
+def only_one(namespace: str) -> TextIO:
     """Locks the namespace on this machine; ends the process where another holds it."""
     path = runtime_dir(namespace) / 'up.pid'
     handle = path.open('a+')
@@ -139,11 +174,23 @@ def _api_of(files: Sequence[Path], namespace: str) -> str:
     return f'http://127.0.0.1:{port}' if port else ''
 
 
+def _fast_command(speed: float, line: Path, scenario: Path | None, vehicle: str | None, api: str
+                  ) -> list[str]:
+    """Graph and simulated devices in one process, in simulated time."""
+    return [sys.executable, '-m', 'charger_control.cli.sim_graph', '--speed', str(speed),
+            *_devices(line, line.parent / FAST / 'board.jsonl', scenario, vehicle, api)]
+
+
 def _sim_command(line: Path, scenario: Path | None, vehicle: str | None, api: str) -> list[str]:
-    folder = line.parent
-    command = [sys.executable, '-m', 'charger_control.cli.main', 'sim', '--link', str(line),
-               '--control', str(folder / 'sim.sock'), '--log', str(folder / 'sim.jsonl'),
-               '--eeprom', str(folder / 'sim.eeprom')]
+    return [sys.executable, '-m', 'charger_control.cli.main', 'sim', '--link', str(line),
+            '--eeprom', str(line.parent / 'sim.eeprom'),
+            *_devices(line, line.parent / 'sim.jsonl', scenario, vehicle, api)]
+
+
+def _devices(line: Path, log: Path, scenario: Path | None, vehicle: str | None, api: str
+             ) -> list[str]:
+    """Options of the simulated devices, however they are run."""
+    command = ['--control', str(line.parent / 'sim.sock'), '--log', str(log)]
     if api:
         command += ['--api', api]
     if scenario is not None:

@@ -13,7 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from charger_control.drivers.backoff import Backoff
 from charger_control.drivers.modbus import ModbusLine
+from charger_control.drivers.modbus_tcp import ModbusTcpLine
 from charger_control.drivers.options import OptionError
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import AnswerError, Clock, DeviceError, PortLostError
@@ -28,23 +30,6 @@ PRESENCE_INTERVAL = 0.5
 def boottime() -> float:
     """s since boot, suspended time included."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-class Backoff:
-    """Delays that double from ``first`` to ``most`` s."""
-
-    def __init__(self, first: float, most: float) -> None:
-        self._first, self._most = first, most
-        self._delay = first
-
-    def delay(self) -> float:
-        """The next delay in s."""
-        delay, self._delay = self._delay, min(2.0 * self._delay, self._most)
-        return delay
-
-    def reset(self) -> None:
-        """Starts over with the first delay."""
-        self._delay = self._first
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +215,7 @@ class Bus(Generic[L]):
                     slot.device.line_up()
             choice = self._choose(self.clock())
             if not isinstance(choice, tuple):
-                self._changed.wait(choice)
+                self._rest(choice)
                 return
             slot, turn = choice
             self._busy = slot
@@ -248,6 +233,10 @@ class Bus(Generic[L]):
             with self._changed:
                 self._busy = None
                 self._changed.notify_all()
+
+    def _rest(self, time_span: float) -> None:
+        """Waits for so many s, or until something has changed; ``_changed`` is held."""
+        self._changed.wait(time_span)
 
     def _choose(self, now: float) -> tuple[_Slot[L], Turn] | float:
         """The device whose turn it is, or the s until one's may be."""
@@ -271,6 +260,23 @@ class Buses:
         """Clock and reconnect delays (s) of all its buses."""
         self._clock, self._reconnect_delay = clock, reconnect_delay
         self._modbus: dict[str, Bus[ModbusLine]] = {}
+        self._modbus_tcp: dict[tuple[str, int], Bus[ModbusTcpLine]] = {}
+
+    def own(self, line: L) -> Bus[L]:
+        """A bus for a line that its device shares with none."""
+        return Bus(line, self._clock, self._reconnect_delay)
+
+    def alone(self, line: L) -> Bus[L]:
+        """A bus for a line that nothing else can be on."""
+        return Bus(line, self._clock, self._reconnect_delay)
+
+    def modbus_tcp(self, host: str, port: int) -> Bus[ModbusTcpLine]:
+        """The bus of a Modbus TCP connection; nothing is connected before it has a device."""
+        bus = self._modbus_tcp.get((host, port))
+        if bus is None:
+            bus = Bus(ModbusTcpLine(host, port), self._clock, self._reconnect_delay)
+            self._modbus_tcp[host, port] = bus
+        return bus
 
     def modbus(self, port: str, settings: SerialSettings) -> Bus[ModbusLine]:
         """The bus of a Modbus RTU line; nothing is opened before it has a device.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from charger_control.drivers.bus import Bus, Turn
 from charger_control.drivers.modbus import ModbusLine
@@ -51,7 +51,7 @@ class ModbusDevice(ABC, Generic[T]):
         """See bus.Device."""
 
     @abstractmethod
-    def transact(self, line: ModbusLine) -> None:
+    def transact(self, line: Any) -> None:
         """See bus.Device."""
 
     def failed(self, error: AnswerError) -> None:

@@ -19,6 +19,11 @@ def read_answer_length(registers: int) -> int:
     return 5 + 2 * registers
 
 
+def bits_answer_length(bits: int) -> int:
+    """Bytes of the answer to a read of that many bits."""
+    return 5 + (bits + 7) // 8
+
+
 def _length(data: bytes | memoryview) -> int | None:
     """Bytes of the answer that begins like this; 0: too short to say, None: no answer does."""
     if len(data) < 2:

@@ -25,6 +25,7 @@ from pymodbus.pdu import ModbusPDU
 from charger_control.drivers.frames import (
     WRITE_ANSWER_LENGTH,
     AnswerReader,
+    bits_answer_length,
     read_answer_length,
 )
 from charger_control.drivers.port import SerialSettings, open_port
@@ -33,14 +34,15 @@ from charger_control.drivers.ports import AnswerError, PortLostError
 # What goes wrong is counted and told by this module; pymodbus would print it at each request.
 logging.getLogger('pymodbus').addHandler(logging.NullHandler())
 
-READ_HOLDING, READ_INPUT, WRITE_REGISTERS = 3, 4, 16
+READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
+WRITE_COIL, WRITE_REGISTER, WRITE_REGISTERS = 5, 6, 16
 END_OF_ANSWER = 0.05
 """s of silence that end an answer: more than a USB adapter's 16 ms latency timer holds back."""
 DRAIN_TIME = 0.1
 """s, how long late bytes are read away at most before a request goes out all the same."""
-_EXCEPTIONS = {1: 'illegal function', 2: 'illegal address', 3: 'illegal value', 4: 'device failure',
+EXCEPTIONS = {1: 'illegal function', 2: 'illegal address', 3: 'illegal value', 4: 'device failure',
                5: 'acknowledged, not done yet', 6: 'busy', 8: 'memory parity error'}
-_WORDS = {'timeouts': 'does not answer', 'crc_errors': 'answered with a wrong CRC',
+WORDS = {'timeouts': 'does not answer', 'crc_errors': 'answered with a wrong CRC',
           'wrong_ids': 'did not answer, another unit did',
           'wrong_answers': 'answered something that was not asked',
           'garbage': 'did not answer, only noise or half a frame came'}
@@ -189,6 +191,38 @@ class ModbusLine:
         self._counters[unit]['answers'] += 1
         return list(answer.registers)
 
+    def read_bits(self, unit: int, function: int, address: int, count: int,
+                  answer_time: float) -> list[int]:
+        """Reads bits as 0 and 1; ``function``: READ_COILS or READ_DISCRETE, else as ``read``."""
+        method = (self._client.read_coils if function == READ_COILS
+                  else self._client.read_discrete_inputs)
+        reader = AnswerReader(unit, function, bits_answer_length(count))
+        answer = self._ask(reader, unit, answer_time,
+                           lambda: method(address, count=count, device_id=unit))
+        self._demand(unit, len(answer.bits) >= count,
+                     f'gave {len(answer.bits)} bits instead of {count}')
+        self._counters[unit]['answers'] += 1
+        return [int(bit) for bit in answer.bits[:count]]
+
+    def write_bit(self, unit: int, address: int, value: bool, answer_time: float) -> None:
+        """Writes one coil (function 5); arguments and errors as ``read``."""
+        reader = AnswerReader(unit, WRITE_COIL, WRITE_ANSWER_LENGTH)
+        answer = self._ask(reader, unit, answer_time,
+                           lambda: self._client.write_coil(address, value, device_id=unit))
+        self._demand(unit, (answer.address, bool(answer.bits[0])) == (address, value),
+                     f'acknowledged another coil than {address}, or another value')
+        self._counters[unit]['answers'] += 1
+
+    def write_one(self, unit: int, address: int, value: int, answer_time: float) -> None:
+        """Writes one holding register (function 6); arguments and errors as ``read``."""
+        reader = AnswerReader(unit, WRITE_REGISTER, WRITE_ANSWER_LENGTH)
+        answer = self._ask(reader, unit, answer_time,
+                           lambda: self._client.write_register(address, value, device_id=unit))
+        self._demand(unit, (answer.address, answer.registers[0]) == (address, value),
+                     f'acknowledged {answer.registers[0]} at {answer.address} instead of {value} '
+                     f'at {address}')
+        self._counters[unit]['answers'] += 1
+
     def write(self, unit: int, address: int, values: Sequence[int], answer_time: float) -> None:
         """Writes holding registers (function 16); arguments and errors as ``read``."""
         reader = AnswerReader(unit, WRITE_REGISTERS, WRITE_ANSWER_LENGTH)
@@ -211,14 +245,14 @@ class ModbusLine:
             kind = reader.verdict()
             if kind == 'timeouts' and self._client.was_replaced():
                 raise PortLostError(f'{self.name} was unplugged or leads elsewhere now') from error
-            raise self._failure(unit, kind, _WORDS[kind]) from error
+            raise self._failure(unit, kind, WORDS[kind]) from error
         finally:
             self._silent_since = time.monotonic()
             self._count_strays(reader)
         if answer.isError():
             code = answer.exception_code
             raise self._failure(unit, 'exceptions', f'refused with exception {code} '
-                                f'({_EXCEPTIONS.get(code, "unknown")})')
+                                f'({EXCEPTIONS.get(code, "unknown")})')
         return answer
 
     def _demand(self, unit: int, fulfilled: bool, words: str) -> None:

@@ -79,6 +79,44 @@ class Meter(Protocol):
         """Ends the thread and frees the port. Idempotent; returns within 2 s."""
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a meter has signed.
+
+    Attributes:
+        kind: 'start' or 'stop' of a session.
+        record: OCMF; '' where the meter gives none on this occasion, or on an error.
+        public_key: DER, hexadecimal; '' unknown.
+        error: why there is no record; ''.
+    """
+
+    kind: str
+    record: str = ''
+    public_key: str = ''
+    error: str = ''
+
+
+SignedDone = Callable[[Signed], None]
+
+
+@runtime_checkable
+class SigningMeter(Meter, Protocol):
+    """A meter that signs its values, if it is set up to do so."""
+
+    signs: bool
+    """Whether it is."""
+
+    def sign(self, kind: str, tag: str, done: SignedDone) -> None:
+        """Asks for a signed record. Returns at once; sampling goes on meanwhile.
+
+        Args:
+            kind: 'start' or 'stop' of a session.
+            tag: the session's id; it is part of the record.
+            done: called once, from the driver's thread, at the latest 2 min later; a lost line
+                delays that, and after ``close`` it is not called.
+        """
+
+
 @runtime_checkable
 class CurrentPilot(Protocol):
     """A board that owns duty cycle, diode check and contactor and is told an amperage.

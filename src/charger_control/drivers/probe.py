@@ -1,19 +1,19 @@
 """Finds what hangs on a serial port: line settings, units, and which known device each may be.
 
 Asking is reading: nothing is written. A unit is there if it answers anything at all, a refusal
-included; it is then read as each known device would be, and judged by what comes.
+included; it is then read as each known device would be, and judged by what comes. A head is
+listened to first, and asked last (probe_heads.py).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from charger_control.drivers import register_table
+from charger_control.drivers import probe_boards, probe_heads, rapi, register_table
 from charger_control.drivers.modbus import READ_HOLDING, READ_INPUT, ModbusLine
-from charger_control.drivers.pilots.evse_din_registers import Live, SetUp, register_map
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import AnswerError
 from charger_control.drivers.register_table import Block, RegisterTable
@@ -43,16 +43,23 @@ class Found:
         drivers: kind ('meter', 'pilot') and name of the drivers that it may be for, likeliest
             first; empty: it answers, and is nothing known.
         serial_number: '' where it gives none.
+        options: what else its driver needs; a meter behind a head has no unit but these.
     """
 
     settings: SerialSettings
     unit: int
     drivers: tuple[tuple[str, str], ...]
     serial_number: str = ''
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is a meter behind an optical head."""
+        return self.unit == 0 and self.drivers[0][0] == 'meter'
 
 
 def probe(port: str, tables: Sequence[str], lines: Sequence[SerialSettings] = LINES,
-          units: Sequence[int] = UNITS, within: float = 60.0,
+          units: Sequence[int] = UNITS, within: float = 60.0, heads: bool = False,
           clock: Callable[[], float] = time.monotonic) -> Iterator[Found | float]:
     """Searches a port. Yields the share of the work done (0..1), and each unit that is found.
 
@@ -61,6 +68,7 @@ def probe(port: str, tables: Sequence[str], lines: Sequence[SerialSettings] = LI
         tables: names of the meters to know.
         lines, units: to try. Units found on one setting are not looked for on the next.
         within: s after which it ends, at most one answer time later.
+        heads: look for an optical head too: 4.5 s of listening before, 2 s of asking after.
         clock: s.
 
     Raises:
@@ -69,6 +77,14 @@ def probe(port: str, tables: Sequence[str], lines: Sequence[SerialSettings] = LI
     end = clock() + within
     known: set[int] = set()
     total, done = len(lines) * len(units), 0
+    if heads and (head := probe_heads.listened(port, lambda: clock() >= end)) is not None:
+        yield _behind(head)
+        yield 1.0
+        return
+    if rapi.SETTINGS in lines and probe_boards.openevse_on(port):
+        yield Found(rapi.SETTINGS, 0, (('pilot', 'openevse'),))
+        yield 1.0
+        return
     for settings in lines:
         line = ModbusLine(port, settings)
         line.open()
@@ -83,6 +99,13 @@ def probe(port: str, tables: Sequence[str], lines: Sequence[SerialSettings] = LI
                 yield done / total
         finally:
             line.close()
+    if heads and not known and (head := probe_heads.asked(port)) is not None:
+        yield _behind(head)
+
+
+def _behind(head: probe_heads.Head) -> Found:
+    settings, driver, options, serial_number = head
+    return Found(settings, 0, (('meter', driver),), serial_number, options)
 
 
 def _lives(line: ModbusLine, unit: int) -> bool:
@@ -103,8 +126,9 @@ def _identified(line: ModbusLine, unit: int, tables: Sequence[str],
                 is_over: Callable[[], bool]) -> Found:
     drivers: list[tuple[float, str, str]] = []
     serial_number = ''
-    if _is_evse_din(line, unit):
-        drivers.append((1.0, 'pilot', 'evse_din'))
+    board = probe_boards.name_of(unit, lambda *what: _read(line, unit, *what))
+    if board:
+        drivers.append((1.0, 'pilot', board))
     for name in tables:
         if is_over() or (drivers and drivers[0][1] == 'pilot'):
             break
@@ -115,18 +139,6 @@ def _identified(line: ModbusLine, unit: int, tables: Sequence[str],
     drivers.sort(key=lambda driver: -driver[0])  # stable: the order of the tables breaks ties
     return Found(line.settings, unit, tuple((kind, name) for _, kind, name in drivers),
                  serial_number)
-
-
-def _is_evse_din(line: ModbusLine, unit: int) -> bool:
-    board = register_map()
-    live = _read(line, unit, READ_HOLDING, *board.live, board.answer_time)
-    set_up = live and _read(line, unit, READ_HOLDING, *board.set_up, board.answer_time)
-    if not live or not set_up:
-        return False
-    state = Live.of(live)
-    address = set_up[board.address['modbus_address'] - board.set_up[0]]
-    return (state.vehicle_state in range(1, 6) and state.evse_state in range(1, 4)
-            and state.firmware > 0 and address == unit and SetUp.of(set_up).power_on_current < 8001)
 
 
 def _as_meter(line: ModbusLine, unit: int, table: RegisterTable) -> tuple[float, str]:

@@ -106,6 +106,10 @@ class RapiLine:
         """Rising counts; ``unit`` is not used, there is one board."""
         return self._counters
 
+    def count(self, kind: str) -> None:
+        """Counts what was wrong with a sound answer: the owner judges it."""
+        self._counters[kind] += 1
+
     def ask(self, command: str, answer_time: float) -> Message:
         """Sends a command and gives its answer, an OK or an NK.
 

@@ -11,14 +11,21 @@ and ``open`` functions, and a board also ``withdraw``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from charger_control.drivers.bus import Buses
-from charger_control.drivers.meters import modbus as modbus_meter
+from charger_control.drivers.meters import d0 as d0_meter
+from charger_control.drivers.meters import modbus_factory as modbus_meter
+from charger_control.drivers.meters import sml as sml_meter
 from charger_control.drivers.options import Option, OptionError, checked
-from charger_control.drivers.pilots import evse_din_factory, linux_factory, openevse_factory
+from charger_control.drivers.pilots import (
+    evse_din_factory,
+    linux_factory,
+    openevse_factory,
+    phoenix_factory,
+)
 from charger_control.drivers.ports import Meter, Pilot
 
 __all__ = ['METERS', 'PILOTS', 'Buses', 'Option', 'OptionError', 'check_meter', 'check_pilot',
@@ -36,11 +43,18 @@ class Driver(Generic[D_co]):
         description: the device, for people.
         options: what can be set.
         open: from checked values and the process's buses to the device, not started.
+        tcp_options: what can be set where ``host`` is given; None: it has no Modbus TCP.
     """
 
     description: str
     options: Callable[[], tuple[Option, ...]]
     open: Callable[[Mapping[str, Any], Buses], D_co]
+    tcp_options: Callable[[], tuple[Option, ...]] | None = field(default=None, kw_only=True)
+
+    def checked(self, config: Config, name: str) -> dict[str, Any]:
+        """The value of every option. Raises OptionError."""
+        tcp = self.tcp_options if 'host' in config else None
+        return checked(config, (tcp or self.options)(), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,8 @@ class PilotDriver(Driver[Pilot]):
 
 def _table_meter(description: str, table: str) -> Driver[Meter]:
     return Driver(description, partial(modbus_meter.options, table),
-                  partial(modbus_meter.open_meter, table))
+                  partial(modbus_meter.open_meter, table),
+                  tcp_options=partial(modbus_meter.tcp_options, table))
 
 
 METERS: Mapping[str, Driver[Meter]] = {
@@ -65,12 +80,22 @@ METERS: Mapping[str, Driver[Meter]] = {
     'b23': _table_meter('ABB B23 or B24, Modbus RTU', 'b23'),
     'wm3m4': _table_meter('Iskra WM3M4 or WM3M4C, Modbus RTU', 'wm3m4'),
     'bsm_ws36a': _table_meter('Bauer BSM-WS36A, SunSpec on Modbus RTU', 'bsm_ws36a'),
+    'sml': Driver('SML pushed by an optical head', sml_meter.options, sml_meter.open_meter),
+    'd0': Driver('IEC 62056-21 through an optical head (D0)', d0_meter.options,
+                 d0_meter.open_meter),
 }
 PILOTS: Mapping[str, PilotDriver] = {
     'evse_din': PilotDriver('EVracing EVSE-DIN or EVSE-WB, Modbus RTU', evse_din_factory.options,
                             evse_din_factory.open_pilot, evse_din_factory.withdraw),
     'openevse': PilotDriver('OpenEVSE, RAPI', openevse_factory.options,
                             openevse_factory.open_pilot, openevse_factory.withdraw),
+    'phoenix_ev_ser': PilotDriver(
+        'Phoenix Contact EV-CC-AC1-M3 with a serial interface, Modbus RTU',
+        phoenix_factory.serial_options, phoenix_factory.open_serial,
+        phoenix_factory.withdraw_serial),
+    'phoenix_em_eth': PilotDriver(
+        'Phoenix Contact EM-CP-PP-ETH, Modbus TCP', phoenix_factory.ethernet_options,
+        phoenix_factory.open_ethernet, phoenix_factory.withdraw_ethernet),
     'linux_pilot': PilotDriver("a single-board computer's own PWM, ADC and GPIO",
                                linux_factory.options, linux_factory.open_pilot,
                                linux_factory.withdraw),
@@ -89,7 +114,7 @@ def open_meter(config: Config, buses: Buses) -> Meter:
             run with other settings.
     """
     name, driver = _driver(config, METERS, 'meter')
-    return driver.open(checked(config, driver.options(), f'meter {name}'), buses)
+    return driver.open(driver.checked(config, f'meter {name}'), buses)
 
 
 def open_pilot(config: Config, buses: Buses) -> Pilot:
@@ -122,7 +147,7 @@ def withdraw(config: Config, within: float = 1.0) -> str:
 def check_meter(config: Config) -> None:
     """Refuses a configuration that ``open_meter`` would. Raises OptionError (a ValueError)."""
     name, driver = _driver(config, METERS, 'meter')
-    checked(config, driver.options(), f'meter {name}')
+    driver.checked(config, f'meter {name}')
 
 
 def check_pilot(config: Config) -> None:

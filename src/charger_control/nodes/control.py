@@ -37,8 +37,15 @@ def maker_of(block: str, buses: Buses) -> Callable[[], BlockNode]:
     return partial(maker, buses=buses) if block in WITH_DEVICE else maker
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the named blocks."""
+def main(argv: list[str] | None = None, buses: Buses | None = None,
+         first: Callable[[], BlockNode] | None = None) -> int:
+    """Runs the named blocks.
+
+    Args:
+        argv: command line; default: this process's.
+        buses: where devices find their lines.
+        first: makes a node that comes before all others.
+    """
     argv = sys.argv if argv is None else argv
     split = argv.index('--ros-args') if '--ros-args' in argv else len(argv)
     blocks = argv[1:split]
@@ -47,8 +54,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f'control: name one or more blocks of: {" ".join(CLASSES)}'
               + (f' (there is no {unknown[0]!r})' if unknown else ''), file=sys.stderr)
         return EXIT_CONFIG
-    buses = Buses()  # devices on one line have one owner
-    return run([maker_of(block, buses) for block in blocks], argv)
+    buses = buses or Buses()  # devices on one line have one owner
+    makers = [maker_of(block, buses) for block in blocks]
+    return run([first, *makers] if first else makers, argv)
 
 
 if __name__ == '__main__':

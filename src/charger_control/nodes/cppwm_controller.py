@@ -35,6 +35,21 @@ from charger_control.store.store import Store
 REPEAT = 1.0
 """s after which an unchanged decision is repeated."""
 
+_PI = PiConfig()
+_PI_RANGES = (
+    ('gain', 'share of a settled error that one step of trim takes away', '', 0.0, 1.0),
+    ('dead_band', 'errors up to this are left alone', 'A', 0.0, 2.0),
+    ('over_draw', 'above commanded from which trim goes to 0 or below at once', 'A', 0.1, 2.0),
+    ('rest', 'time for a vehicle to follow a change of the signal when its answer cannot be seen '
+     '(docs/tuning.md)', 's', 0.5, 60.0),
+    ('pace', 'time between steps of trim', 's', 0.5, 60.0),
+    ('window', 'time for which a measurement must stand still before it counts', 's', 0.1, 60.0),
+    ('steady', 'spread of a measurement that stands still', 'A', 0.02, 2.0),
+    ('drawing', 'a vehicle that draws less does not charge', 'A', 0.2, 3.0),
+    ('limit_pause', 'time for which a vehicle at its own limit is not asked for more', 's', 10.0,
+     86_400.0))
+"""Field of PiConfig, what it does, unit, least and largest value; PiConfig has its default."""
+
 PARAMS = (
     Param('rate', 10.0, 'ticks of control', 'Hz', low=3.0, high=50.0),
     Param('sources', ['hw', 'smart_charging', 'api'], 'limit sources; nothing is offered before '
@@ -62,17 +77,8 @@ PARAMS = (
     Param('present_hold', 10.0, 'wait after a start of this node with a vehicle present', 's',
           low=0.0, high=600.0),
     Param('closings_per_hour', 12, 'contactor closings allowed in any hour', low=1, high=60),
-    Param('pi.gain', 1.0, 'share of a settled error that one step of trim takes away', low=0.0,
-          high=1.0),
-    Param('pi.dead_band', 0.1, 'errors up to this are left alone', 'A', low=0.0, high=2.0),
-    Param('pi.rest', 12.0, 'time for a vehicle to follow a change of the signal when its answer '
-          'cannot be seen (docs/tuning.md)', 's', low=0.5, high=60.0),
-    Param('pi.pace', 5.0, 'time between steps of trim', 's', low=0.5, high=60.0),
-    Param('pi.window', 1.5, 'time for which a measurement must stand still before it counts', 's',
-          low=0.1, high=60.0),
-    Param('pi.steady', 0.3, 'spread of a measurement that stands still', 'A', low=0.02, high=2.0),
-    Param('pi.limit_pause', 300.0, 'time for which a vehicle at its own limit is not asked for '
-          'more', 's', low=10.0, high=86_400.0),
+    *(Param(f'pi.{name}', getattr(_PI, name), about, unit, low=low, high=high)
+      for name, about, unit, low, high in _PI_RANGES),
     *membership.PARAMS,
     Param('state_dir', '', 'where the number of starts is kept; empty: '
           '~/.local/state/charger_control/<namespace>'),
@@ -92,9 +98,7 @@ def config_of(values: dict[str, Any]) -> ControllerConfig:
             start_amperage=values['start_amperage'], steady_time=values['steady_time'],
             start_hold=values['start_hold'], restart_hold=values['restart_hold'],
             present_hold=values['present_hold'], closings_per_hour=values['closings_per_hour']),
-        pi=PiConfig(gain=values['pi.gain'], dead_band=values['pi.dead_band'],
-                    rest=values['pi.rest'], pace=values['pi.pace'], window=values['pi.window'],
-                    steady=values['pi.steady'], limit_pause=values['pi.limit_pause']))
+        pi=PiConfig(**{name: values[f'pi.{name}'] for name, *_ in _PI_RANGES}))
 
 
 class CppwmController(BlockNode):

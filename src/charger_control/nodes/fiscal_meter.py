@@ -11,12 +11,15 @@ from charger_control.core.fiscal_meter import FiscalMeter as Believer
 from charger_control.core.fiscal_meter import FiscalMeterConfig, MeterReading
 from charger_control.core.heard import Heard
 from charger_control.drivers.bus import Buses
+from charger_control.drivers.ports import SigningMeter
 from charger_control.drivers.registry import check_meter, open_meter
+from charger_control.nodes.signing_records import SigningRecords
 from charger_control.ros.diagnostics import Health, Level
-from charger_control.ros.interfaces import GRID_METER, METER, Topic
+from charger_control.ros.interfaces import GRID_METER, METER, TRANSACTION, Topic
 from charger_control.ros.node import BlockNode
 from charger_control.ros.parameters import Group, Param
 from charger_control.ros.runner import run
+from charger_control.store import Store, store_file
 
 PARAMS = (
     Group('device', 'the meter: driver, port and what else the driver asks (docs/hardware.md)',
@@ -28,6 +31,8 @@ PARAMS = (
     Param('max_amperage', 200.0, 'a sample above this is refused', 'A', low=10.0, high=10_000.0),
     Param('max_power', 80_000.0, 'the most that can flow here; a register that rises faster is '
           'refused', 'W', low=1000.0, high=1e8),
+    Param('state_dir', '', "folder of the store, for signed values; '': "
+          '~/.local/state/charger_control/<namespace>'),
 )
 
 
@@ -37,14 +42,26 @@ class FiscalMeter(BlockNode):
     def __init__(self, name: str = 'fiscal_meter', topic: Topic = METER,
                  buses: Buses | None = None, **kwargs: Any) -> None:
         super().__init__(name, PARAMS, **kwargs)
-        self._driver = open_meter(self.values['device'], buses or Buses())
+        device = self.values['device']
+        self._where = str(device.get('host') or device['port'])
+        self._driver = open_meter(device, buses or Buses())
         self._meter = Believer(FiscalMeterConfig(
             phase_currents=self.values['phase_currents'], timeout=self._driver.timeout,
             max_amperage=self.values['max_amperage'], max_power=self.values['max_power']))
         self._publish = self.publisher(topic)
         self._published: Heard[MeterReading] | None = None
+        self._signing: SigningRecords | None = None
+        if isinstance(self._driver, SigningMeter) and self._driver.signs:
+            self._signing = SigningRecords(self._driver, Store(
+                store_file(self.values['state_dir'], self.get_namespace())))
+        if topic is METER:
+            self.hear(TRANSACTION, self._on_transaction)
         self._driver.start()
         self.every(self.values['rate'], self._step)
+
+    def _on_transaction(self, heard: Heard[Any]) -> None:
+        if self._signing is not None:
+            self._signing.hear(heard.value)
 
     def _step(self) -> None:
         sample = self._driver.latest()
@@ -66,13 +83,16 @@ class FiscalMeter(BlockNode):
         message = error or 'reading'
         if not error and self._meter.refusal:
             level, message = Level.WARN, f'refused: {self._meter.refusal}'
+        signing = [self._signing.health()] if self._signing is not None else []
         return [Health('device', level, message,
                        {**sample.identity, **sample.counters, 'refused': self._meter.refused},
-                       sample.identity.get('serial_number') or str(self.values['device']['port']))]
+                       sample.identity.get('serial_number') or self._where), *signing]
 
     def close(self) -> None:
         """Frees the port."""
         self._driver.close()
+        if self._signing is not None:
+            self._signing.close()
 
 
 class GridMeter(FiscalMeter):

@@ -25,8 +25,8 @@ ROOM, LATCH = 'iso61851', 'fault'
 """Where the store keeps the latched fault."""
 
 PARAMS = (
-    Group('device', 'the board: driver, port and what else the driver asks (docs/hardware.md)',
-          check_pilot),
+    Group('device', 'the board: driver, port, what else it asks (docs/hardware.md); linux_pilot: '
+          'this computer', check_pilot),
     Param('rate', 20.0, 'ticks', 'Hz', low=5.0, high=100.0),
     Param('socket', False, 'a socket, not a tethered cable: the rating of the cable bounds the '
           'signal'),

@@ -48,15 +48,20 @@ def check(values: Mapping[str, Any]) -> None:
                          'supply phases of 1, 2, 3, or an empty list')
 
 
-def first_sequence(store: Store, wall: float) -> int:
+def first_sequence(store: Store, wall: float, room: str = ROOM) -> int:
     """A number above every sequence that this member has ever used, also before a restart.
 
     Each start takes the next epoch and has it on disk before it is used. Where the disk refuses,
     the time in seconds, which no count of starts reaches, takes its place.
+
+    Args:
+        store: of this member.
+        wall: Unix s.
+        room: of the store, the member's own.
     """
-    epoch = max(int(store.recall(ROOM, EPOCH).get('number', 0)) + 1, int(wall))
+    epoch = max(int(store.recall(room, EPOCH).get('number', 0)) + 1, int(wall))
     with suppress(StoreError, FutureTimeoutError):  # then the wall clock has moved on since
-        store.put(ROOM, EPOCH, {'number': epoch}).result(timeout=2.0)
+        store.put(room, EPOCH, {'number': epoch}).result(timeout=2.0)
     return epoch * SEQUENCES
 
 

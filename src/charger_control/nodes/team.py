@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from charger_control.core.heard import Heard
@@ -32,6 +33,9 @@ from charger_control.ros.runner import run
 from charger_control.store.place import store_file
 from charger_control.store.store import Store
 
+OPTIONS = ('admission_amperage', 'minimum_on_time', 'rotation_time', 'restart_time',
+           'starving_time', 'yield_amperage', 'yield_time', 'reclaim_amperage')
+"""Parameters that are SharingOptions as they stand."""
 ROOM, TERM = 'team', 'term'
 """Where the store keeps the last term."""
 LOOK = 10.0
@@ -48,8 +52,23 @@ PARAMS = (
           low=0.0, high=80.0),
     Param('fall_time', 6.0, "the longest that a member's vehicle may take to obey", 's', low=0.5,
           high=60.0),
+    Param('admission_amperage', 0.0, 'what all admitted must still get before a further one is let '
+          'in; 0: its minimum', 'A', low=0.0, high=80.0),
+    Param('unbalance_limit', float('nan'), 'what the one-phase members of one phase may take above '
+          'those of another; .nan: no limit', 'A', low=0.0, high=10_000.0, nan=True),
+    Param('minimum_on_time', 210.0, 'one that was let in is not passed over for another before',
+          's', low=0.0, high=3600.0),
+    Param('rotation_time', 900.0, 'time after which one makes room for another that waits', 's',
+          low=60.0, high=86_400.0),
     Param('restart_time', 210.0, 'how long one waits that was stopped because the budget fell', 's',
           low=0.0, high=3600.0),
+    Param('starving_time', 3600.0, 'those that have waited longer come first', 's', low=60.0,
+          high=86_400.0),
+    Param('yield_amperage', 3.0, 'one that draws as much below its allocation gives the rest above '
+          'drawn + yield_amperage away', 'A', low=0.5, high=32.0),
+    Param('yield_time', 60.0, 'once it has drawn less for as long', 's', low=5.0, high=3600.0),
+    Param('reclaim_amperage', 1.0, 'one that draws as near to its allocation asks its share back',
+          'A', low=0.1, high=16.0),
     Param('trim_amperage', float('nan'), 'the most trim a member is granted out of budget left '
           'over; .nan: 2 A for a team of one, else 0', 'A', low=0.0, high=6.0, nan=True),
     Param('state_dir', '', 'where the term is kept; empty: '
@@ -64,7 +83,10 @@ def config_of(values: dict[str, Any], name: str = '') -> TeamConfig:
         values: of the parameters.
         name: of this candidate; '': that of the parameter, or still unknown.
     """
-    trim = values['trim_amperage']
+    trim, unbalance = values['trim_amperage'], values['unbalance_limit']
+    if values['reclaim_amperage'] >= values['yield_amperage']:
+        raise ValueError(f'team.reclaim_amperage = {values["reclaim_amperage"]} must be below '
+                         f'team.yield_amperage = {values["yield_amperage"]}')
     name = name or values['name']
     members = tuple(values['members']) or (name or 'charger',)
     candidates = tuple(values['candidates'])
@@ -75,7 +97,9 @@ def config_of(values: dict[str, Any], name: str = '') -> TeamConfig:
                       failsafe_amperage=values['failsafe_amperage'],
                       fall_time=values['fall_time'],
                       trim_amperage=trim if trim >= 0.0 else None,
-                      options=SharingOptions(restart_time=values['restart_time']))
+                      options=SharingOptions(
+                          unbalance_limit=unbalance if unbalance >= 0.0 else math.inf,
+                          **{option: values[option] for option in OPTIONS}))
 
 
 class Team(BlockNode):
@@ -145,7 +169,11 @@ class Team(BlockNode):
                                                               {'number': step.persist}))
         if step.allocation is not None:
             self._publish_list(step.allocation)
-            self._publish_total(self._upward.request(now, self._leader.total(now)))
+            if not math.isinf(self._leader.holding_for(now)):
+                number, name = self._leader.term
+                self._publish_total(replace(
+                    self._upward.request(now, self._leader.total(now)),
+                    accepted_term=number, accepted_leader=name))
 
     def close(self) -> None:
         """Closes the store."""
@@ -159,11 +187,11 @@ class Team(BlockNode):
                   'members': len(self._config.members), 'namesakes': diagnosis.namesakes,
                   'refused_requests': diagnosis.refused_requests,
                   'last_refusal': diagnosis.last_refusal}
-        if diagnosis.overdrawing:
+        leads = self._leader.role is Role.LEADING
+        if leads and diagnosis.overdrawing:  # else it is of the time when this one led
             return [Health('team', Level.ERROR, 'drawing more than granted: '
                            + ', '.join(diagnosis.overdrawing), values)]
         now = self.now()
-        leads = self._leader.role is Role.LEADING
         if not leads and now - self._followed_at <= self._config.lease.valid_for:
             return [Health('team', Level.OK, 'following', values)]
         if not leads or math.isinf(self._leader.holding_for(now)):

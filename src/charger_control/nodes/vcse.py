@@ -8,17 +8,36 @@ from typing import Any
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.limits import UNKNOWN_PHASES, Phases
-from charger_control.core.team import TeamRequest
-from charger_control.core.vcse import TeamBudget, VcseConfig
+from charger_control.core.team import TeamAllocation, TeamRequest
+from charger_control.core.vcse import Dimming, TeamBudget, VcseConfig
 from charger_control.core.vcse import Vcse as Budgeter
+from charger_control.nodes import parent_team
+from charger_control.nodes.membership import first_sequence
+from charger_control.nodes.parent_team import ParentTeam
+from charger_control.ros.convert import duration
 from charger_control.ros.diagnostics import Health, Level
-from charger_control.ros.interfaces import GRID_METER, VCSE_BUDGET, VCSE_REQUEST
-from charger_control.ros.node import BlockNode
+from charger_control.ros.interfaces import (
+    GRID_METER,
+    PARENT_ALLOCATION,
+    PARENT_REQUEST,
+    SET_DIMMING,
+    VCSE_BUDGET,
+    VCSE_REQUEST,
+)
+from charger_control.ros.node import Answer, BlockNode
 from charger_control.ros.parameters import Param, Required
 from charger_control.ros.runner import run
+from charger_control.store.place import store_file
+from charger_control.store.store import Store
 
-DRAWN_TIMEOUT = 5.0
-"""s for which what the team says it draws counts; after that its draw counts as other loads."""
+DRAWN_TIMEOUT = 10.0
+"""s for which what the team says it draws counts; after that its draw counts as other loads. Longer
+than a takeover, during which nobody says it, and nobody is raised."""
+LISTEN = 5.0
+"""s after its start in which a reading of the grid meter waits for what the team draws, and the
+budget for the reading: until then the team has the budget of before."""
+LOOK = 10.0
+"""Hz at which is looked whether a request to the team above is due."""
 
 PARAMS = (
     Param('team', 'team', 'the team whose supply this is'),
@@ -32,12 +51,25 @@ PARAMS = (
           high=100.0),
     Param('other_loads_max', float('nan'), 'what the other loads are counted at while the grid '
           'meter is silent; .nan: all of grid_fuse', 'A', low=0.0, high=10_000.0, nan=True),
+    Param('other_loads_rise', 10.0, 'how long the other loads must have risen before that counts; '
+          'a phase above its fuse counts at once', 's', low=0.0, high=60.0),
+    Param('other_loads_fall', 30.0, 'how long they must have fallen before that counts', 's',
+          low=0.0, high=900.0),
     Param('grid_meter_silent', 3.0, 'silence of the grid meter until the budget does not rise',
           's', low=0.5, high=60.0),
     Param('grid_meter_lost', 10.0, 'silence of the grid meter until other_loads_max counts', 's',
           low=1.0, high=300.0),
+    Param('dimming', False, 'a power limit from outside is expected (service set_dimming), with a '
+          'heartbeat'),
+    Param('dimming_timeout', 120.0, 'time without a heartbeat until dimming_failsafe_power counts',
+          's', low=1.0, high=3600.0),
+    Param('dimming_failsafe_power', 4200.0, 'what the team may draw together without a heartbeat, '
+          'also before the first', 'W', low=0.0, high=10_000_000.0),
+    *parent_team.PARAMS,
     Param('valid_for', 10.0, 'how long a budget holds', 's', low=2.0, high=60.0),
     Param('rate', 1.0, 'how often the budget is repeated', 'Hz', low=0.5, high=10.0),
+    Param('state_dir', '', 'where the number of starts is kept, with a parent; empty: '
+          '~/.local/state/charger_control/<namespace>'),
 )
 
 
@@ -53,8 +85,11 @@ def config_of(values: dict[str, Any]) -> VcseConfig:
         grid_fuse=_phases(values['grid_fuse']) if any(values['grid_fuse']) else None,
         grid_meter_has_team=values['grid_meter_has_team'],
         other_loads_max=most if most >= 0.0 else None,
+        other_loads_rise=values['other_loads_rise'], other_loads_fall=values['other_loads_fall'],
         grid_meter_silent=values['grid_meter_silent'], grid_meter_lost=values['grid_meter_lost'],
-        valid_for=values['valid_for'])
+        dimming=values['dimming'], dimming_timeout=values['dimming_timeout'],
+        dimming_failsafe_power=values['dimming_failsafe_power'], parent=values['parent'],
+        fall_time=values['fall_time'], valid_for=values['valid_for'])
 
 
 def _phases(values: Any) -> Phases:
@@ -72,46 +107,108 @@ class Vcse(BlockNode):
         self._budget: TeamBudget | None = None
         self._request: Heard[TeamRequest] | None = None
         self._grid_at = -math.inf
+        self._listen_until = self.now() + LISTEN if self._config.grid_meter else -math.inf
+        self._dimmed_by = ''
         self._publish = self.publisher(VCSE_BUDGET)
         self.hear(VCSE_REQUEST, self._on_request)
         if self._config.grid_meter:
             self.hear(GRID_METER, self._on_grid)
+        self.serve(SET_DIMMING, self._on_dimming)
+        self._parent = self._join() if self._config.parent else None
         self.every(self.values['rate'], self._step)
         self._step()
 
+    def _join(self) -> ParentTeam:
+        store = Store(store_file(self.values['state_dir'], self.get_namespace()))
+        sequence = first_sequence(store, self.wall(), parent_team.ROOM)
+        store.close()
+        self.hear(PARENT_ALLOCATION, self._on_parent)
+        self.every(LOOK, self._ask)
+        return ParentTeam(self.values, self.now(), sequence, self.publisher(PARENT_REQUEST))
+
+    # -- inputs ----------------------------------------------------------------------------------
     def _on_request(self, heard: Heard[TeamRequest]) -> None:
-        if heard.value.team == self._config.team:
-            self._request = heard
+        if heard.value.member != self._config.team:
+            return
+        before = self._request
+        if before is not None and before.silence(heard.at) <= DRAWN_TIMEOUT and (
+                heard.value.accepted_term < before.value.accepted_term):
+            return  # of a leader that does not know yet that it leads no more
+        self._request = heard
 
     def _on_grid(self, heard: Heard[MeterReading]) -> None:
-        if not heard.value.error:
-            self._grid_at = heard.at
         drawn = UNKNOWN_PHASES
         if self._request is not None and self._request.silence(heard.at) <= DRAWN_TIMEOUT:
             drawn = self._request.value.amperage
+        elif heard.at < self._listen_until and self._config.grid_meter_has_team:
+            return
+        if not heard.value.error:
+            self._grid_at = heard.at
         self._vcse.hear_grid(heard, drawn)
-        before = self._budget
-        after = self._vcse.step(self.now())
+        self._look()
+
+    def _on_parent(self, heard: Heard[TeamAllocation]) -> None:
+        if self._parent is not None and self._parent.hear(heard):
+            self._step()
+
+    def _on_dimming(self, request: Any, reply: Answer) -> None:
+        """A heartbeat. What is refused is silence: the last one runs out."""
+        if not self._config.dimming:
+            reply(success=False, code='NotConfigured', message='vcse.dimming is false: no power '
+                  'limit is expected here. Set it to true, then the failsafe counts too')
+            return
+        why = self._vcse.hear_dimming(Heard(Dimming(request.power), self.now()))
+        said = f'{request.client or "?"}: ' + (
+            'no limit' if math.isnan(request.power) else f'{request.power:g} W')
+        if why:
+            self.get_logger().warning(f'dimming refused, {said}: {why}')
+            reply(success=False, code='OutOfRange', message=why)
+            return
+        if said != self._dimmed_by:
+            self._dimmed_by = said
+            self.get_logger().info(f'dimming, {said}')
+        self._step()
+        reply(success=True, code='OK', message=f'holds for {self._config.dimming_timeout:g} s',
+              timeout=duration(self._config.dimming_timeout))
+
+    # -- the step --------------------------------------------------------------------------------
+    def _look(self) -> None:
+        """Steps where a phase has fallen."""
+        before, after = self._budget, self._next()
         if before is None or any(a < b for a, b in zip(after.amperage, before.amperage,
                                                        strict=True)):
             self._step()
 
+    def _next(self) -> TeamBudget:
+        now = self.now()
+        return self._vcse.step(now, self._parent and self._parent.lends(now))
+
     def _step(self) -> None:
-        self._budget = self._vcse.step(self.now())
+        if self._grid_at == -math.inf and self.now() < self._listen_until:
+            return
+        self._budget = self._next()
         self._publish(self._budget)
+        self._ask()
+
+    def _ask(self) -> None:
+        if self._parent is not None:
+            self._parent.ask(self.now(), self._vcse, self._request)
 
     def health(self) -> list[Health]:
         """The budget and what bounds it."""
         if self._budget is None:
             return [Health('budget', Level.WARN, 'no step yet')]
         reason, silence = self._budget.reason, self.now() - self._grid_at
-        level = Level.WARN if 'no dimming heartbeat' in reason else Level.OK
+        level = Level.OK
+        if 'no dimming heartbeat' in reason or 'no answer from the team' in reason:
+            level = Level.WARN
         if self._config.grid_meter and silence > self._config.grid_meter_silent:
             level = Level.WARN
             if 'grid meter' not in reason:  # the fuse is lower still
                 reason += f'; grid meter silent for {silence:.0f} s'
         return [Health('budget', level, reason, {
             'amperage': ' '.join(f'{a:.1f}' for a in self._budget.amperage),
+            'dimming': self._dimmed_by or 'never heard', 'parent': self._config.parent or 'none',
             'refused': self._vcse.refused, 'last_refusal': self._vcse.last_refusal})]
 
 

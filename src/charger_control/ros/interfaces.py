@@ -7,7 +7,7 @@ remapped into the team's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -32,6 +32,7 @@ from charger_interfaces.srv import (
     GetCompositeSchedule,
     ResetFault,
     SetChargingProfile,
+    SetDimming,
     SetLimits,
 )
 from diagnostic_msgs.msg import DiagnosticArray
@@ -119,14 +120,14 @@ TEAM_ALLOCATION = Topic('team/allocation', TeamAllocation, Kind.STATE, ('team',)
                         ('cppwm_controller', 'team'), "the leader's list")
 VCSE_REQUEST = Topic('vcse/request', TeamRequest, Kind.STATE, ('team',), ('vcse',),
                      "the team's total, as one member")
-VCSE_BUDGET = Topic('vcse/budget', TeamBudget, Kind.STATE, ('vcse',), ('team',),
+VCSE_BUDGET = Topic('vcse/budget', TeamBudget, Kind.STATE, ('vcse',), ('team', 'bridge'),
                     'what the team may draw together')
 GRID_METER = Topic('grid_meter', MeterReading, Kind.STATE, ('grid_meter',), ('vcse',),
                    'a second fiscal_meter at the point of supply')
 LIMITS_DOCUMENT = Topic('limits/api/document', Limits, Kind.LATCHED, ('api',),
                         ('bridge',), 'the limits as clients set them')
 TRANSACTION = Topic('transaction', Transaction, Kind.LATCHED, ('session',),
-                    ('bridge', 'smart_charging'), 'the charging session')
+                    ('bridge', 'fiscal_meter', 'smart_charging'), 'the charging session')
 CONFIGURATION = Topic('configuration', Configuration, Kind.LATCHED, ('session',), ('bridge',),
                       'identity and abilities of the charger')
 DIAGNOSTICS = Topic('/diagnostics', DiagnosticArray, Kind.STANDARD, ('*',), (),
@@ -135,6 +136,10 @@ DIAGNOSTICS = Topic('/diagnostics', DiagnosticArray, Kind.STANDARD, ('*',), (),
 TOPICS = (METER, CONTROL_PILOT, LIMIT_HW, LIMIT_SMART_CHARGING, LIMIT_API, DECISION, AVAILABLE,
           CHARGING, TEAM_REQUEST, TEAM_ALLOCATION, VCSE_REQUEST, VCSE_BUDGET, GRID_METER,
           LIMITS_DOCUMENT, TRANSACTION, CONFIGURATION, DIAGNOSTICS)
+
+PARENT_REQUEST = replace(TEAM_REQUEST, name='parent/request', publishers=('vcse',))
+PARENT_ALLOCATION = replace(TEAM_ALLOCATION, name='parent/allocation', subscribers=('vcse',))
+"""The topics of the team above, which a vcse with a `parent` has by remap."""
 
 LIMIT_SOURCES = {'hw': LIMIT_HW, 'smart_charging': LIMIT_SMART_CHARGING, 'api': LIMIT_API}
 """Limit sources by the name that ``cppwm_controller.sources`` uses."""
@@ -168,6 +173,8 @@ GET_CHARGING_PROFILES = ServiceRow('get_charging_profiles', GetChargingProfiles,
                                    'the OCPP charging profiles that are installed')
 BIND_TRANSACTION = ServiceRow('bind_transaction', BindTransaction, 'session',
                               'gives the running session the transaction id of the CSMS')
+SET_DIMMING = ServiceRow('set_dimming', SetDimming, 'vcse',
+                         "limits the team's power from outside; a heartbeat")
 
 SERVICES = (SET_LIMITS, RESET_FAULT, SET_CHARGING_PROFILE, CLEAR_CHARGING_PROFILE,
-            GET_COMPOSITE_SCHEDULE, GET_CHARGING_PROFILES, BIND_TRANSACTION)
+            GET_COMPOSITE_SCHEDULE, GET_CHARGING_PROFILES, BIND_TRANSACTION, SET_DIMMING)

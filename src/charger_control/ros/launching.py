@@ -8,7 +8,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from launch import LaunchDescriptionEntity
@@ -83,16 +82,3 @@ class Kept:
         return [LogInfo(msg=f'{self.name} ended ({event.returncode}), starts again in {delay:g} s'),
                 TimerAction(period=delay,
                             actions=[OpaqueFunction(function=lambda _: self.start())])]
-
-
-def simulator_command(place: Path, line: Path, scenario: str = '') -> list[str]:
-    """The simulated devices of one charger.
-
-    Args:
-        place: folder of the executables.
-        line: where the serial line appears; control socket, log and memory lie beside it.
-        scenario: file; '': a vehicle is plugged in after 2 s.
-    """
-    command = [str(place / 'charger'), 'sim', '--link', str(line), '--control', f'{line}.sock',
-               '--log', f'{line}.jsonl', '--eeprom', f'{line}.eeprom']
-    return [*command, '--scenario', scenario] if scenario else command

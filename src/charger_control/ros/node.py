@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.service import Service
@@ -27,8 +28,41 @@ T = TypeVar('T')
 STARTING = 5.0
 """s after its start in which a node that lacks something warns: all others may be starting too."""
 
+CLOCK_TIMEOUT = 20.0
+"""s, real ones, that a node which follows /clock waits for its first message."""
+
+ENDING = threading.Event()
+"""Set by the runner when the process is asked to end: what waits at its start gives up."""
+
 DEFERRED = object()
 """What a service callback returns when the answer comes later through ``Answer``."""
+
+
+class NoClockError(Exception):
+    """A node follows /clock, and there is none."""
+
+
+@dataclass(slots=True)
+class Ticks:
+    """What has become of a timer.
+
+    Attributes:
+        rate: Hz.
+        since: s, when it was started.
+        count: how often it has ticked.
+    """
+
+    rate: float
+    since: float
+    count: int = 0
+
+    def due(self, now: float) -> int:
+        """How often it should have ticked until ``now`` s."""
+        return int((now - self.since) * self.rate + 1e-3)
+
+    def missed(self, now: float) -> int:
+        """How many ticks are missing at ``now`` s; the one that is due may still come."""
+        return max(0, self.due(now) - self.count - 1)
 
 
 class BlockNode(Node):
@@ -46,6 +80,9 @@ class BlockNode(Node):
         self._simulated = bool(self.get_parameter('use_sim_time').value)
         self._tick_clock = self.get_clock() if self._simulated else Clock(
             clock_type=ClockType.STEADY_TIME)
+        self.ticks: list[Ticks] = []
+        if self._simulated:
+            self._wait_for_clock()
         self._reporter = Reporter(self)
         self._starting_until = self.now() + STARTING
         self.create_timer(1.0, self._report, clock=self._tick_clock)
@@ -68,6 +105,24 @@ class BlockNode(Node):
     def wall(self) -> float:
         """Unix s, for stamps and schedules only."""
         return float(self.get_clock().now().nanoseconds) * 1e-9 if self._simulated else time.time()
+
+    def _wait_for_clock(self) -> None:
+        """Until /clock has spoken: what is decided at a start needs to know when it was."""
+        end = time.monotonic() + CLOCK_TIMEOUT
+        executor = SingleThreadedExecutor(context=self.context)
+        executor.add_node(self)
+        try:
+            while not self.get_clock().now().nanoseconds:
+                if ENDING.is_set():
+                    raise NoClockError(f'{self.get_name()}: ended before /clock has spoken')
+                if time.monotonic() > end:
+                    raise NoClockError(f'{self.get_name()}: use_sim_time is true, but nobody has '
+                                       f'published /clock for {CLOCK_TIMEOUT:g} s: start what '
+                                       'does, or set it to false')
+                executor.spin_once(timeout_sec=0.05)
+        finally:
+            executor.remove_node(self)
+            executor.shutdown()
 
     # -- topics ----------------------------------------------------------------------------------
     def publisher(self, topic: Topic) -> Callable[[Any], None]:
@@ -117,7 +172,14 @@ class BlockNode(Node):
     # -- the one timer ---------------------------------------------------------------------------
     def every(self, rate: float, step: Callable[[], None]) -> None:
         """Calls ``step`` at ``rate`` Hz, on the steady clock or on simulated time."""
-        self.create_timer(1.0 / rate, step, clock=self._tick_clock)
+        ticks = Ticks(rate, self.now())
+        self.ticks.append(ticks)
+
+        def tick() -> None:
+            ticks.count += 1
+            step()
+
+        self.create_timer(1.0 / rate, tick, clock=self._tick_clock)
 
     def _report(self) -> None:
         healths = self.health()

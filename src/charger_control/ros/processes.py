@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,9 +22,14 @@ TEAM_BLOCKS = ('team', 'vcse')
 BLOCKS = (*CHARGER_BLOCKS, *TEAM_BLOCKS)
 TEAM_TOPICS = ('team/request', 'team/allocation')
 """What a charger has with its team."""
+TEAM_NAMES = (*TEAM_TOPICS, 'vcse/request', 'vcse/budget', 'set_dimming')
+"""What a charger that may lead, or its bridge, has under the namespace of its team."""
+PARENT_TOPICS = ('request', 'allocation')
+"""What a vcse has with the team above it: parent/... here, team/... there."""
 GRID_METER = 'grid_meter'
 """Runs beside the vcse where a parameter file names its device."""
-WITH_STATE = ('api', 'cppwm_controller', 'iso61851', 'smart_charging', 'team', 'session')
+WITH_STATE = ('api', 'cppwm_controller', 'fiscal_meter', 'iso61851', 'smart_charging', 'team',
+              'session', 'vcse')
 """Nodes that keep something over restarts."""
 DEVICES = ('iso61851', 'fiscal_meter', GRID_METER)
 PILOT = 'iso61851'
@@ -58,10 +64,17 @@ def with_grid_meter(blocks: Sequence[str], files: Sequence[Path], namespace: str
 def one_each(blocks: Sequence[str], files: Sequence[Path], namespace: str
              ) -> list[tuple[str, ...]]:
     """The blocks by process: one each, but those whose devices share a port together."""
-    ports = {block: values_of(files, block, namespace).get('device.port', f'of {block}')
+    ports = {block: _line_of(values_of(files, block, namespace)) or f'of {block}'
              for block in DEVICES if block in blocks}
     shared = [tuple(b for b in ports if ports[b] == port) for port in dict.fromkeys(ports.values())]
     return shared + [(block,) for block in blocks if block not in ports]
+
+
+def _line_of(values: Mapping[str, Any]) -> str:
+    """What a device hangs on: its port, or its host and TCP port; '' unknown."""
+    port = values.get('device.port', '')
+    host = values.get('device.host')
+    return f'{host}:{port or 502}' if host else str(port)
 
 
 def program(blocks: Sequence[str], place: Path, files: Sequence[Path], namespace: str,
@@ -75,7 +88,8 @@ def program(blocks: Sequence[str], place: Path, files: Sequence[Path], namespace
         namespace: of the nodes.
         arguments: see ``ros_arguments``.
     """
-    command = [str(place / blocks[0])] if len(blocks) == 1 else [str(place / 'control'), *blocks]
+    alone = len(blocks) == 1 and blocks[0] != GRID_METER  # that is fiscal_meter by another name
+    command = [str(place / blocks[0])] if alone else [str(place / 'control'), *blocks]
     command += arguments
     if PILOT in blocks:
         guard = [str(place / 'charger'), 'guard', '--namespace', namespace]
@@ -99,6 +113,13 @@ def ros_arguments(files: Sequence[Path], namespace: str, log_level: str,
     return arguments
 
 
+class _Plain(yaml.SafeDumper):
+    """Without aliases for what appears twice: rcl refuses them."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
 def overrides_file(path: Path, namespace: str, overrides: Mapping[str, Mapping[str, object]]
                    ) -> Path:
     """Writes what a command line sets, by node, as a parameter file: -p cannot name a node in a
@@ -109,8 +130,8 @@ def overrides_file(path: Path, namespace: str, overrides: Mapping[str, Mapping[s
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     prefix = '/'.join(['', *filter(None, [namespace.strip('/')]), '**', '**'])
-    path.write_text(yaml.safe_dump({f'{prefix}/{node}': {PARAMETERS: dict(values)}
-                                    for node, values in overrides.items() if values}))
+    path.write_text(yaml.dump({f'{prefix}/{node}': {PARAMETERS: dict(values)}
+                               for node, values in overrides.items() if values}, Dumper=_Plain))
     return path
 
 
@@ -130,5 +151,23 @@ def simulated(file: Path, line: Path) -> dict[str, dict[str, object]]:
 
 
 def team_remaps(namespace: str) -> dict[str, str]:
-    """Remaps that take a charger's team topics into the team's namespace."""
-    return {topic: f'/{namespace.strip("/")}/{topic}' for topic in TEAM_TOPICS}
+    """Remaps that take what a charger has with its team into the team's namespace."""
+    return {name: f'/{namespace.strip("/")}/{name}' for name in TEAM_NAMES}
+
+
+def parent_remaps(namespace: str) -> dict[str, str]:
+    """Remaps that make a vcse a member of the team in ``namespace``."""
+    return {f'parent/{topic}': f'/{namespace.strip("/")}/team/{topic}' for topic in PARENT_TOPICS}
+
+
+def simulator_command(place: Path, line: Path, scenario: str = '') -> list[str]:
+    """The simulated devices of one charger.
+
+    Args:
+        place: folder of the executables.
+        line: where the serial line appears; control socket, log and memory lie beside it.
+        scenario: file; '': a vehicle is plugged in after 2 s.
+    """
+    command = [str(place / 'charger'), 'sim', '--link', str(line), '--control', f'{line}.sock',
+               '--log', f'{line}.jsonl', '--eeprom', f'{line}.eeprom']
+    return [*command, '--scenario', scenario] if scenario else command

@@ -18,7 +18,7 @@ from rclpy.experimental import EventsExecutor
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
-from charger_control.ros.node import BlockNode
+from charger_control.ros.node import ENDING, BlockNode, NoClockError
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.shared_memory import remove_orphans
 
@@ -80,8 +80,13 @@ def run(makers: Sequence[Callable[[], BlockNode]], argv: Sequence[str] | None = 
         Exit code: 0 after a good-bye, EXIT_CONFIG for a bad parameter, 1 otherwise.
     """
     stop: list[str] = []
+
+    def end(number: int, _: object) -> None:
+        stop.append(signal.Signals(number).name)
+        ENDING.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, _: stop.append(signal.Signals(got).name))
+        signal.signal(number, end)
     beat = Beat()
     remove_orphans()
     try:
@@ -104,6 +109,8 @@ def run(makers: Sequence[Callable[[], BlockNode]], argv: Sequence[str] | None = 
         get_logger('charger_control').fatal(str(error))
         code = EXIT_CONFIG
         beat.goodbye()
+    except NoClockError as error:
+        get_logger('charger_control').fatal(str(error))
     finally:
         for node in nodes:
             node.close()

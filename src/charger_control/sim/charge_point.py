@@ -17,17 +17,31 @@ from charger_control.sim.ev import Ev
 from charger_control.sim.ev_parameters import vehicle_of
 from charger_control.sim.evse_din import FACTORY, BoardParameters, EvseDin
 from charger_control.sim.faults import KINDS, Fault, Faults
+from charger_control.sim.modbus_tcp import TcpLine
+from charger_control.sim.openevse import OpenEvse, OpenEvseLine
+from charger_control.sim.phoenix import (
+    ETHERNET_FACTORY,
+    SERIAL_FACTORY,
+    PhoenixEthernet,
+    PhoenixSerial,
+)
 from charger_control.sim.plant import MAX_STEP, Plant, PlantParameters
 from charger_control.sim.register_device import RegisterMeter
 from charger_control.sim.rtu_line import BusDevice, RtuLine
 from charger_control.sim.scenario import Scenario
 from charger_control.sim.sdm630 import MeterParameters, Sdm630
+from charger_control.sim.signing_meter import SIGNING_METERS
 
 _MOST_PIECES = 1200
 METER_UNIT = 2
 """Unit id of the simulated meter unless told otherwise; the board is 1 as delivered."""
+METER_KINDS: dict[str, type[RegisterMeter]] = {'sdm630': Sdm630, **SIGNING_METERS}
 METERS = ('sdm630', 'sdm72', 'sdm120', 'sdm230', 'em24', 'em340', 'b23', 'wm3m4', 'bsm_ws36a')
 """Meters that can be simulated, by their driver's name: those whose table has a second source."""
+BOARDS = ('evse_din', 'openevse', 'phoenix_ev_ser', 'phoenix_em_eth')
+"""Boards that can be simulated, by their driver's name. The meter shares the line of the first and
+the third; an OpenEVSE has a line, the last a network of its own."""
+Board = EvseDin | OpenEvse | PhoenixSerial | PhoenixEthernet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,7 @@ class ChargePointParameters:
         answer_delay: s that the devices take to begin an answer.
         meter_unit: unit id of the meter.
         meter_model: one of METERS.
+        board_model: one of BOARDS.
         eeprom: file that keeps the board's set-up registers.
         plant, board, meter: their behaviour.
     """
@@ -51,6 +66,7 @@ class ChargePointParameters:
     answer_delay: float = 0.02
     meter_unit: int = METER_UNIT
     meter_model: str = 'sdm630'
+    board_model: str = 'evse_din'
     eeprom: Path | None = None
     plant: PlantParameters = field(default_factory=PlantParameters)
     board: BoardParameters = field(default_factory=BoardParameters)
@@ -74,37 +90,63 @@ class ChargePoint:
         self.plant = Plant(
             parameters.plant, now=now, seed=parameters.seed,
             listener=lambda at, event, fields: log.write(at, event, **fields))
-        factory = FACTORY | {SET_UP_REGISTERS[name]: v for name, v in scenario.board.items()}
         meter_table = device_table(parameters.meter_model)
-        board_table = device_table('evse_din')
-        self.board = EvseDin(self.plant, board_table, log, Eeprom(factory, parameters.eeprom),
-                             now=now, parameters=parameters.board)
-        kind = Sdm630 if parameters.meter_model == 'sdm630' else RegisterMeter
+        kind = METER_KINDS.get(parameters.meter_model, RegisterMeter)
         self.meter = kind(self.plant, meter_table, now=now, seed=parameters.seed + 1,
                           parameters=parameters.meter)
         self._faults = {
             'pilot': self._new_faults('pilot', parameters.seed + 2),
             'meter': self._new_faults('meter', parameters.seed + 3)}
-        self.line = RtuLine([
-            BusDevice('pilot', self.board.unit, self.board, self._faults['pilot'],
-                      quiet=board_table['quiet'], answer_delay=parameters.answer_delay,
-                      is_up=self.board.is_up),
-            BusDevice('meter', lambda: parameters.meter_unit, self.meter, self._faults['meter'],
-                      quiet=meter_table['quiet'], answer_delay=parameters.answer_delay),
-        ], parameters.baudrate,
-            lambda at, device, fields: log.write(at, 'violation', device=device, **fields))
+        self.board = self._new_board(parameters, now)
+        self._meter = BusDevice('meter', lambda: parameters.meter_unit, self.meter,
+                                self._faults['meter'], quiet=meter_table['quiet'],
+                                answer_delay=parameters.answer_delay)
+        self.line = self._new_line(parameters)
         self._scenario = scenario
         self._last_vehicle: Ev | None = None
         self._actions: Mapping[str, Callable[[Mapping[str, Any], float], None]] = {
             'plug_in': self._plug_in, 'unplug': self._unplug, 'set_vehicle': self._set_vehicle,
             'short_pilot': self._short_pilot, 'weld': self._weld, 'set_mains': self._set_mains,
             'set_meter': self._set_meter, 'reset_board': self._reset_board,
-            'lose_fine_steps': lambda arguments, at: self.board.lose_fine_steps(at),
+            'lose_fine_steps': lambda arguments, at: self._evse_din().lose_fine_steps(at),
             'factory_board': self._factory_board, 'set_register': self._set_register,
             'clear_faults': self._clear_faults,
         }
         self._set_mains(scenario.mains, now)
         self._set_meter(scenario.meter, now)
+
+    def _new_board(self, parameters: ChargePointParameters, now: float) -> Board:
+        model = parameters.board_model
+        if model == 'openevse':
+            return OpenEvse(self.plant, self.log, self._faults['pilot'], now=now,
+                            parameters=parameters.board, baudrate=parameters.baudrate,
+                            answer_delay=parameters.answer_delay)
+        table = device_table(model)
+        if model == 'evse_din':
+            factory = FACTORY | {SET_UP_REGISTERS[name]: value
+                                 for name, value in parameters.scenario.board.items()}
+            return EvseDin(self.plant, table, self.log, Eeprom(factory, parameters.eeprom),
+                           now=now, parameters=parameters.board)
+        if model == 'phoenix_ev_ser':
+            return PhoenixSerial(self.plant, table, self.log,
+                                 Eeprom(SERIAL_FACTORY, parameters.eeprom), now=now,
+                                 parameters=parameters.board)
+        return PhoenixEthernet(self.plant, table, self.log,
+                               Eeprom(ETHERNET_FACTORY, parameters.eeprom), now=now,
+                               parameters=parameters.board)
+
+    def _new_line(self, parameters: ChargePointParameters) -> RtuLine | TcpLine | OpenEvseLine:
+        board = self.board
+        if isinstance(board, OpenEvse):
+            return OpenEvseLine(board)
+        pilot = BusDevice('pilot', board.unit, board, self._faults['pilot'],
+                          quiet=device_table(parameters.board_model)['quiet'],
+                          answer_delay=parameters.answer_delay, is_up=board.is_up)
+        if isinstance(board, PhoenixEthernet):
+            return TcpLine([pilot])
+        return RtuLine(
+            [pilot, self._meter], parameters.baudrate,
+            lambda at, device, fields: self.log.write(at, 'violation', device=device, **fields))
 
     def _new_faults(self, device: str, seed: int) -> Faults:
         return Faults(random.Random(seed), lambda at, kind, active: self.log.write(
@@ -184,11 +226,18 @@ class ChargePoint:
         self.board.reset(now, 'reset')
 
     def _factory_board(self, arguments: Mapping[str, Any], now: float) -> None:
+        if isinstance(self.board, OpenEvse):
+            raise ValueError('factory_board: an OpenEVSE is set up anew at each start')
         self.board.eeprom.restore_factory()
         self.board.reset(now, 'another board')
 
     def _set_register(self, arguments: Mapping[str, Any], now: float) -> None:
-        self.board.eeprom.write(SET_UP_REGISTERS[arguments['register']], arguments['value'])
+        self._evse_din().eeprom.write(SET_UP_REGISTERS[arguments['register']], arguments['value'])
+
+    def _evse_din(self) -> EvseDin:
+        if not isinstance(self.board, EvseDin):
+            raise ValueError('only an EVSE-DIN has such registers')
+        return self.board
 
     def _chosen(self, arguments: Mapping[str, Any]) -> list[Faults]:
         device = arguments.get('device', 'all')
@@ -220,12 +269,7 @@ class ChargePoint:
                 'amperage': plant.amperage, 'power': plant.power, 'energy': plant.energy,
                 'cable_amperage': plant.cable_amperage, 'duty': plant.duty,
                 'contactor_closed': plant.contactor.closed, 'welded': plant.contactor.welded},
-            'board': {
-                'up': board.is_up(), 'set_amperage': board.set_amperage, 'offered': board.offered,
-                'relay': board.relay, 'letter': board.letter, 'failure': board.failure,
-                'fine_steps': board.fine_steps, 'eeprom_writes': board.eeprom.writes,
-                'registers': {name: board.eeprom[address]
-                              for name, address in SET_UP_REGISTERS.items()}},
+            'board': board.truth(),
             'meter': {'energy_imported': plant.energy_imported,
                       'sampled_at': self.meter.sampled_at, 'sample': self.meter.sample},
             'line': {**self.line.counters,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from charger_control.sim.board_log import BoardLog
@@ -22,14 +21,11 @@ from charger_control.sim.modbus_rtu import (
     ModbusException,
     Registers,
 )
-from charger_control.sim.pilot_line import (
-    MAX_OFFER,
-    MIN_OFFER,
-    NO_OFFER_DUTY,
-    duty_of_amperage,
-    letter_of_level,
-)
-from charger_control.sim.plant import NO_CABLE, Plant
+from charger_control.sim.pilot_board import BoardParameters, PilotBoard
+from charger_control.sim.pilot_line import MAX_OFFER
+from charger_control.sim.plant import Plant
+
+__all__ = ['FACTORY', 'BoardParameters', 'EvseDin']
 
 FACTORY = {2000: 32, 2001: 1, 2002: 6, 2005: 0, 2007: 0,
            2010: 6, 2011: 10, 2012: 16, 2013: 25, 2014: 32, 2015: 48, 2016: 63, 2017: 80}
@@ -37,51 +33,18 @@ FACTORY = {2000: 32, 2001: 1, 2002: 6, 2005: 0, 2007: 0,
 _LIVE, _SET_UP = range(1000, 1010), range(2000, 2018)
 _VEHICLE_STATES = {'A': 1, 'B': 2, 'C': 3, 'D': 4}
 _FAILURE, _OFF_NOW = 5, 1
-_STEADY, _PWM, _OFF = 1, 2, 3
-_DIODE_LEVEL = -10.0
 
 
-@dataclass(frozen=True, slots=True)
-class BoardParameters:
-    """The board's own behaviour; times in s.
-
-    Attributes:
-        firmware: register 1005; from 17 on it can count in 0.01 A.
-        boot_time: from a reset until it runs.
-        configuration_time: from a write of the configuration until it acts.
-        close_delay: from C with an offer to the command to close.
-        stop_time: from the end of the offer to opening under load (domain.md 1.6: 6 s or more).
-        failure_time: how long a failed check holds while the vehicle stays.
-        no_cable_amperage: A, register 1003 without a cable (5 in the recorded frame).
-    """
-
-    firmware: int = 18
-    boot_time: float = 0.8
-    configuration_time: float = 1.0
-    close_delay: float = 0.1
-    stop_time: float = 6.0
-    failure_time: float = 60.0
-    no_cable_amperage: int = 5
-
-
-class EvseDin(Registers):
+class EvseDin(PilotBoard, Registers):
     """The board.
 
     Attributes:
-        parameters: its behaviour.
         eeprom: registers 2000..2017.
-        offered: A that the pilot offers now, 0 for none.
-        relay: whether it commands the contactor closed.
-        letter: what it sees on the pilot; '' before its first look.
-        failure: '' or what it found wrong.
     """
 
     def __init__(self, plant: Plant, table: Mapping[str, Any], log: BoardLog, eeprom: Eeprom, *,
                  now: float = 0.0, parameters: BoardParameters | None = None) -> None:
-        self.parameters = parameters or BoardParameters()
         self.eeprom = eeprom
-        self._plant = plant
-        self._log = log
         self._registers: Mapping[str, int] = table['registers']
         self._names = {address: name for name, address in self._registers.items()}
         self._status_bits: Mapping[str, int] = table['status_bits']
@@ -91,130 +54,48 @@ class EvseDin(Registers):
         self._disable_bit = 1 << bits['disable_evse']
         self._set = 0
         self._fine = False
-        self.offered = 0.0
-        self.relay = False
-        self.letter = ''
-        self.failure = ''
-        self.reset(now, 'power on')
-        self._up_at = now       # it had its power before anybody looked
-        self.step(now)
+        super().__init__(plant, log, now=now, parameters=parameters)
 
     def unit(self) -> int:
         """The unit id it listens to."""
         return self.eeprom[self._registers['modbus_address']]
 
-    def is_up(self) -> bool:
-        """Whether it has booted."""
-        return self._up
+    def due(self) -> float:
+        """See PilotBoard."""
+        return self._units_at if self.is_up() else super().due()
 
-    def reset(self, now: float, reason: str) -> None:
-        """Cuts its power for a moment: the offer ends, the contactor falls open, it boots."""
-        self._log.write(now, 'boot', reason=reason)
-        self._up = False
-        self._up_at = now + self.parameters.boot_time
+    def _lose(self) -> None:
         self._units_at = math.inf
         self._command = 0
-        self._failed_until = -math.inf
-        self._charging_since: float | None = None
-        self._off_since: float | None = None
-        self._evse_state = _STEADY
-        self.failure = ''
-        self._offer(now, 0.0)
-        self._switch(now, False, 'no power')
 
-    def due(self) -> float:
-        """s, when it does something by itself next, at the latest."""
-        return self._units_at if self._up else self._up_at
+    def _boot(self, now: float) -> None:
+        self._fine = bool(self.eeprom[self._registers['configuration']] & self._fine_bit)
+        self._set = self.eeprom[self._registers['power_on_current']] * self._per_ampere()
+        self._log.write(now, 'up', set_amperage=self.set_amperage, fine_steps=self._fine)
 
-    def step(self, now: float) -> None:
-        """Looks at the pilot and acts; called at least every 50 ms and after each write."""
-        if not self._up:
-            if now < self._up_at:
-                return
-            self._up = True
-            self._fine = bool(self.eeprom[self._registers['configuration']] & self._fine_bit)
-            self._set = self.eeprom[self._registers['power_on_current']] * self._per_ampere()
-            self._log.write(now, 'up', set_amperage=self.set_amperage, fine_steps=self._fine)
+    def _tick(self, now: float) -> None:
         if now >= self._units_at:
             self._units_at = math.inf
             self._take_units(now)
-        high, _ = self._plant.pilot_levels
-        self.letter = letter_of_level(high)
-        self._check(now)
-        self._set_pilot(now)
-        self._check(now)      # the diode shows only while the PWM runs
-        self._set_contactor(now)
 
-    def _check(self, now: float) -> None:
-        allowed = self.eeprom[self._registers['configuration']] & self._ventilation_bit
-        if self.letter in ('E', 'F'):
-            self._fail(now, 'pilot', hold=0.0)
-        elif self.letter == 'D' and not allowed:
-            self._fail(now, 'ventilation', hold=0.0)
-        elif self._evse_state == _PWM and self._plant.pilot_levels[1] > _DIODE_LEVEL:
-            self._fail(now, 'diode', hold=self.parameters.failure_time)
-        elif self.failure and (now >= self._failed_until or self.letter == 'A'):
-            self.failure = ''
-            self._log.write(now, 'failure', reason='')
-        if self.failure and self._evse_state == _PWM:
-            self._evse_state = _STEADY
-            self._offer(now, 0.0)
+    def _wanted(self) -> float:
+        return self.set_amperage
 
-    def _fail(self, now: float, reason: str, *, hold: float) -> None:
-        self._failed_until = now + hold
-        if self.failure != reason:
-            self.failure = reason
-            self._log.write(now, 'failure', reason=reason)
+    def _is_off(self) -> bool:
+        return self._opens_at_once() or bool(
+            self.eeprom[self._registers['configuration']] & self._disable_bit)
 
-    def _set_pilot(self, now: float) -> None:
-        disabled = (self._command & _OFF_NOW
-                    or self.eeprom[self._registers['configuration']] & self._disable_bit)
-        amperage = 0.0
-        if self.letter in ('B', 'C', 'D') and not self.failure and not disabled:
-            amperage = self._allowed()
-        self._evse_state = _OFF if disabled else _PWM if amperage else _STEADY
-        self._offer(now, amperage)
+    def _opens_at_once(self) -> bool:
+        return bool(self._command & _OFF_NOW)
 
-    def _allowed(self) -> float:
-        most = min(MAX_OFFER, float(self.eeprom[self._registers['installed_maximum']] or MAX_OFFER))
-        amperage = min(self.set_amperage, most, self._cable())
-        least = max(MIN_OFFER, float(self.eeprom[self._registers['minimum_current']]))
-        return amperage if amperage >= least else 0.0
+    def _allows_ventilation(self) -> bool:
+        return bool(self.eeprom[self._registers['configuration']] & self._ventilation_bit)
 
-    def _cable(self) -> float:
-        cable = self._plant.cable_amperage
-        return cable if cable != NO_CABLE else float(self.parameters.no_cable_amperage)
+    def _least(self) -> float:
+        return float(self.eeprom[self._registers['minimum_current']])
 
-    def _set_contactor(self, now: float) -> None:
-        if self.letter not in ('C', 'D') or self.failure:
-            self._charging_since = self._off_since = None
-            self._switch(now, False, f'failure: {self.failure}' if self.failure else 'not C or D')
-        elif self._evse_state == _PWM:
-            self._off_since = None
-            if self._charging_since is None:
-                self._charging_since = now
-            if now - self._charging_since >= self.parameters.close_delay:
-                self._switch(now, True, 'C with an offer')
-        else:
-            self._charging_since = None
-            if self._off_since is None:
-                self._off_since = now
-            if self._command & _OFF_NOW:
-                self._switch(now, False, 'turned off')
-            elif now - self._off_since >= self.parameters.stop_time:
-                self._switch(now, False, 'vehicle does not stop')
-
-    def _offer(self, now: float, amperage: float) -> None:
-        self._plant.duty = duty_of_amperage(amperage) if amperage else NO_OFFER_DUTY
-        if amperage != self.offered:
-            self.offered = amperage
-            self._log.write(now, 'offer', amperage=round(amperage, 3), evse_state=self._evse_state)
-
-    def _switch(self, now: float, closed: bool, reason: str) -> None:
-        self._plant.contactor.command(closed, now)
-        if closed != self.relay:
-            self.relay = closed
-            self._log.write(now, 'relay', closed=closed, reason=reason)
+    def _most(self) -> float:
+        return min(MAX_OFFER, float(self.eeprom[self._registers['installed_maximum']] or MAX_OFFER))
 
     def _take_units(self, now: float) -> None:
         fine = bool(self.eeprom[self._registers['configuration']] & self._fine_bit)
@@ -250,7 +131,7 @@ class EvseDin(Registers):
             countdown = max(0, math.ceil(self._failed_until - self._plant.at))
         vehicle = _FAILURE if self.failure else _VEHICLE_STATES.get(self.letter, _FAILURE)
         return [self._set, round(self.offered * self._per_ampere()), vehicle,
-                round(self._cable()), self._command, self.parameters.firmware, self._evse_state,
+                round(self._cable()), self._command, self.parameters.firmware, self._pilot,
                 status, countdown, 0]
 
     def read(self, function: int, address: int, count: int, now: float) -> list[int]:
@@ -286,3 +167,10 @@ class EvseDin(Registers):
             if name == 'configuration':
                 self._units_at = now + self.parameters.configuration_time
         self._log.write(now, 'write', **fields)
+
+    def truth(self) -> dict[str, Any]:
+        """See PilotBoard."""
+        return {**super().truth(), 'fine_steps': self.fine_steps,
+                'eeprom_writes': self.eeprom.writes,
+                'registers': {name: self.eeprom[address] for name, address
+                              in self._registers.items() if address in _SET_UP}}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import struct
 
+READ_COILS = 1
+READ_DISCRETE = 2
 READ_HOLDING = 3
 READ_INPUT = 4
+WRITE_COIL = 5
 WRITE_ONE = 6
 WRITE_MANY = 16
 
@@ -14,7 +17,8 @@ ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
 
 _FIXED_REQUEST = 8
-_MOST_READ, _MOST_WRITTEN = 125, 123
+_MOST_READ, _MOST_WRITTEN, _MOST_BITS = 125, 123, 2000
+_COIL_ON = 0xFF00
 
 
 class ModbusException(Exception):  # noqa: N818  the protocol's own word
@@ -87,6 +91,14 @@ class Registers:
         """Writes registers from ``address``; raises ModbusException."""
         raise NotImplementedError
 
+    def read_bits(self, function: int, address: int, count: int, now: float) -> list[bool]:
+        """``count`` bits from ``address``; raises ModbusException: most devices have none."""
+        raise ModbusException(ILLEGAL_FUNCTION)
+
+    def write_bit(self, address: int, value: bool, now: float) -> None:
+        """Writes one coil; raises ModbusException: most devices have none."""
+        raise ModbusException(ILLEGAL_FUNCTION)
+
 
 def answer(registers: Registers, pdu: bytes, now: float) -> bytes:
     """The answer of a register device to a request, both without unit id and checksum."""
@@ -98,6 +110,17 @@ def answer(registers: Registers, pdu: bytes, now: float) -> bytes:
                 raise ModbusException(ILLEGAL_VALUE)
             values = registers.read(function, address, count, now)
             return struct.pack(f'>BB{count}H', function, 2 * count, *values)
+        if function in (READ_COILS, READ_DISCRETE) and len(pdu) == 5:
+            address, count = struct.unpack('>HH', pdu[1:5])
+            if not 1 <= count <= _MOST_BITS:
+                raise ModbusException(ILLEGAL_VALUE)
+            return _packed(function, registers.read_bits(function, address, count, now))
+        if function == WRITE_COIL and len(pdu) == 5:
+            address, value = struct.unpack('>HH', pdu[1:5])
+            if value not in (0, _COIL_ON):
+                raise ModbusException(ILLEGAL_VALUE)
+            registers.write_bit(address, value == _COIL_ON, now)
+            return pdu
         if function == WRITE_ONE and len(pdu) == 5:
             address, value = struct.unpack('>HH', pdu[1:5])
             registers.write(address, [value], now)
@@ -111,3 +134,9 @@ def answer(registers: Registers, pdu: bytes, now: float) -> bytes:
         raise ModbusException(ILLEGAL_FUNCTION)
     except ModbusException as refusal:
         return bytes([function | 0x80, refusal.code])
+
+
+def _packed(function: int, bits: list[bool]) -> bytes:
+    size = (len(bits) + 7) // 8
+    whole = sum(bit << i for i, bit in enumerate(bits))
+    return bytes([function, size]) + whole.to_bytes(size, 'little')

@@ -31,5 +31,7 @@ def run_process(options: SimulatorOptions, say: Callable[[str], None]) -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # who started us wants it so
             signal.signal(number, end)
     where = f', control {options.control}' if options.control else ''
-    say(f'ready: simulated charger on {options.link} ({simulator.port.name}){where}')
+    name = simulator.port.name
+    on = name if options.link is None else f'{options.link} ({name})'
+    say(f'ready: simulated charger on {on}{where}')
     simulator.run()

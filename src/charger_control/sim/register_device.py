@@ -9,8 +9,9 @@ import random
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from charger_control.sim.ev_parameters import Phases
 from charger_control.sim.modbus_rtu import (
     ILLEGAL_ADDRESS,
     ILLEGAL_FUNCTION,
@@ -18,7 +19,6 @@ from charger_control.sim.modbus_rtu import (
     ModbusException,
     Registers,
 )
-from charger_control.sim.plant import Plant
 
 _STRUCT = {'int16': 'h', 'uint16': 'H', 'int32': 'i', 'uint32': 'I', 'int64': 'q', 'uint64': 'Q',
            'float32': 'f', 'float64': 'd'}
@@ -26,6 +26,16 @@ _MANTISSA_BITS = {'t5': 24, 't6': 23}
 _FACTORS = {'amperage': -2, 'voltage': -1, 'phase_power': 0, 'active_power': 0, 'frequency': -2,
             'energy_imported': 0}
 """The power of ten that the simulated meter puts into a scale register."""
+
+
+class Measured(Protocol):
+    """What a meter measures; attributes as of ``plant.Plant``."""
+
+    voltage: Phases
+    amperage: Phases
+    frequency: float
+    power: float
+    energy_imported: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,8 @@ class RegisterMeter(Registers):
         sampled_at: s, when they were taken.
     """
 
-    def __init__(self, plant: Plant, table: Mapping[str, Any], *, now: float = 0.0, seed: int = 0,
-                 parameters: MeterParameters | None = None) -> None:
+    def __init__(self, plant: Measured, table: Mapping[str, Any], *, now: float = 0.0,
+                 seed: int = 0, parameters: MeterParameters | None = None) -> None:
         self.parameters = parameters or MeterParameters()
         self.sampled_at = now
         self.sample: dict[str, list[float]] = {}

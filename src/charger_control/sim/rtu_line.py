@@ -19,6 +19,8 @@ FRAME_GAP = 0.02
 """s of silence that ends a frame. The standard says 3.5 characters (4 ms at 9600 baud); a pty hands
 one request over in pieces that a busy machine may part for longer."""
 _BITS_PER_CHARACTER = 10
+_TICK = 1e-6
+"""s, less than which two times are the same: a float of unix s holds no more."""
 
 
 @dataclass(slots=True)
@@ -126,7 +128,7 @@ class RtuLine:
     def _take(self, now: float, device: BusDevice, request: bytes) -> None:
         device.counters['requests'] += 1
         silence = now - device.last_answer_end
-        if device.busy or silence < device.quiet:
+        if device.busy or silence < device.quiet - _TICK:
             device.counters['violations'] += 1
             self._violation(now, device.name, {
                 'kind': 'busy' if device.busy else 'silence',

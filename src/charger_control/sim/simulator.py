@@ -10,17 +10,18 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from charger_control.sim.actions import checked, fault_end
 from charger_control.sim.api_client import put_limits
 from charger_control.sim.board_log import BoardLog
-from charger_control.sim.charge_point import ChargePoint, ChargePointParameters
+from charger_control.sim.charge_point import ChargePoint
 from charger_control.sim.control import ControlServer
-from charger_control.sim.pty_port import PtyPort
+from charger_control.sim.direct_cable import DirectCable
+from charger_control.sim.simulator_options import SimulatorOptions, port_of
+
+__all__ = ['Simulator', 'SimulatorOptions', 'boottime', 'running']
 
 Clock = Callable[[], float]
 
@@ -28,25 +29,6 @@ Clock = Callable[[], float]
 def boottime() -> float:
     """s on CLOCK_BOOTTIME: it counts through a suspend and no clock step touches it."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatorOptions:
-    """Where the simulated charger is plugged in, and how it is built.
-
-    Attributes:
-        link: symlink under which a driver finds the serial line.
-        charge_point: everything about the charge point and its scenario.
-        log: file of the board's log; None: in memory only.
-        control: Unix socket of the control channel; None: none.
-        api: URL of the charger's web server, for put_limits; '' where there is none.
-    """
-
-    link: Path
-    charge_point: ChargePointParameters = field(default_factory=ChargePointParameters)
-    log: Path | None = None
-    control: Path | None = None
-    api: str = ''
 
 
 class Simulator:
@@ -79,7 +61,7 @@ class Simulator:
         self._steps = iter(scenario.steps)
         self._next_step = next(self._steps, None)
         with contextlib.ExitStack() as undo:
-            self.port = PtyPort(options.link)
+            self.port = port_of(options)
             undo.callback(self.port.pull)
             self.port.plug_in()
             self.log = BoardLog(options.log)
@@ -96,23 +78,49 @@ class Simulator:
                 self._control = ControlServer(options.control, self._selector, self._requested)
                 undo.callback(self._control.close)
                 self.log.listen(self._control.tell)
-            self.log.write(self._started_at, 'start', clock='CLOCK_BOOTTIME', wall=time.time(),
+            clock_name = 'CLOCK_BOOTTIME' if clock is boottime else 'simulated'
+            self.log.write(self._started_at, 'start', clock=clock_name, wall=time.time(),
                            monotonic=time.monotonic(), seed=options.charge_point.seed,
-                           link=str(options.link), pty=self.port.name)
+                           link=str(options.link or ''), pty=self.port.name)
             self.charge_point = ChargePoint(options.charge_point, self.log, self._started_at)
             self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
-            self._selector.register(self.port, selectors.EVENT_READ, self._read_line)
+            self._watch_cable()
             self._undo = undo.pop_all()
 
     def run(self) -> None:
         """Lives until ``stop`` is called (or an ``end`` step comes), then cleans up."""
         try:
-            while not self._stop_reason:
+            while not self.stopped:
                 self._turn()
         finally:
-            with self._lock:
-                self.log.write(self._clock(), 'end', reason=self._stop_reason or 'failed')
-                self._undo.close()
+            self.close()
+
+    def poll(self) -> None:
+        """Lives up to the present; for who turns it by himself instead of ``run``."""
+        with self._lock:
+            self._answer(self._selector.select(0.0))
+
+    def exchange(self, request: bytes) -> bytes:
+        """What the devices answer at once to bytes on the line, where it is in this process."""
+        with self._lock:
+            now = self._clock()
+            self._send(self.charge_point.step(now))
+            if not self.port.connected:
+                return b''
+            self.charge_point.feed(now, request)
+            self._send(self.charge_point.step(now))
+            return self.port.read()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether ``stop`` was called, or the scenario has ended."""
+        return bool(self._stop_reason)
+
+    def close(self) -> None:
+        """Writes the log's end and cleans up."""
+        with self._lock:
+            self.log.write(self._clock(), 'end', reason=self._stop_reason or 'failed')
+            self._undo.close()
 
     def stop(self, reason: str) -> None:
         """Ends ``run``; for signal handlers and other threads. Idempotent."""
@@ -142,10 +150,17 @@ class Simulator:
             wait = self._due() - self._clock()
         ready = self._selector.select(max(0.0, wait))
         with self._lock:
-            self._live()
-            for key, _ in ready:
-                key.data()
-            self._live()
+            self._answer(ready)
+
+    def _answer(self, ready: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
+        self._live()
+        for key, _ in ready:
+            key.data()
+        self._live()
+
+    def _watch_cable(self) -> None:
+        if not isinstance(self.port, DirectCable):
+            self._selector.register(self.port, selectors.EVENT_READ, self._read_line)
 
     def _due(self) -> float:
         step = self._next_step
@@ -196,7 +211,8 @@ class Simulator:
 
     def _cable_out(self, now: float, until: float) -> None:
         if self.port.connected:
-            self._selector.unregister(self.port)
+            if not isinstance(self.port, DirectCable):
+                self._selector.unregister(self.port)
             self.port.pull()
             self.charge_point.line.forget()
             self.log.write(now, 'line', connected=False)
@@ -207,7 +223,7 @@ class Simulator:
         if not self.port.connected:
             self.port.plug_in()
             self._baudrate_told = False
-            self._selector.register(self.port, selectors.EVENT_READ, self._read_line)
+            self._watch_cable()
             self.log.write(now, 'line', connected=True)
 
     def _read_line(self) -> None:

@@ -26,12 +26,21 @@ from charger_control.store.errors import (
     ReadOnlyError,
     StoreError,
 )
-from charger_control.store.operations import Delete, DeleteAll, Operation, PutSession, put
+from charger_control.store.operations import (
+    SIGNED_ROOM,
+    Delete,
+    DeleteAll,
+    Operation,
+    PutSession,
+    put,
+    signed_key,
+)
 from charger_control.store.place import store_file
 from charger_control.store.reader import Reader
 from charger_control.store.store import Store
 
 __all__ = [
+    'SIGNED_ROOM',
     'BusyError',
     'ClosedError',
     'CorruptError',
@@ -48,6 +57,7 @@ __all__ = [
     'boot_id',
     'moment',
     'put',
+    'signed_key',
     'store_file',
     'synchronised',
 ]

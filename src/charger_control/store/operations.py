@@ -13,6 +13,8 @@ from charger_control.core.limits import NAN
 from charger_control.core.moment import Moment
 from charger_control.core.session.types import SessionRecord, Transaction
 
+SIGNED_ROOM = 'signed_value'
+"""Where the signed meter values of sessions lie; keys are as ``signed_key`` makes them."""
 KEPT_SESSIONS = 20_000
 """Sessions kept; the oldest are dropped first."""
 
@@ -79,10 +81,19 @@ class PutSession:
             'DO UPDATE SET ended = excluded.ended, body = excluded.body',
             (transaction.session_id, transaction.started_time, _null(transaction.ended_time),
              encode_session(self.record)))
-        connection.execute(
+        dropped = connection.execute(
             'DELETE FROM session WHERE started < '
             '(SELECT started FROM session ORDER BY started DESC LIMIT 1 OFFSET ?)',
-            (KEPT_SESSIONS - 1,))
+            (KEPT_SESSIONS - 1,)).rowcount
+        if dropped > 0:  # their signed values go with them
+            connection.execute("DELETE FROM value WHERE room = ? AND substr(key, 1, "
+                               "instr(key, ' ') - 1) NOT IN (SELECT id FROM session)",
+                               (SIGNED_ROOM,))
+
+
+def signed_key(session_id: str, kind: str) -> str:
+    """The key of a session's signed value; ``kind``: 'start' or 'stop'."""
+    return f'{session_id} {kind}'
 
 
 def put(room: str, key: str, value: Value) -> Put:

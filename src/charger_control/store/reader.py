@@ -11,7 +11,7 @@ from typing import Any
 
 from charger_control.core.session.types import SessionRecord
 from charger_control.store.errors import CorruptError, StoreError, store_error
-from charger_control.store.operations import decode_session
+from charger_control.store.operations import SIGNED_ROOM, decode_session
 
 NEWEST_FIRST = 'ORDER BY started DESC, id'
 
@@ -58,6 +58,11 @@ class Reader:
     def sessions_named(self, start: str) -> list[SessionRecord]:
         """Sessions whose id begins with ``start``."""
         return self._sessions(f'WHERE substr(id, 1, ?) = ? {NEWEST_FIRST}', (len(start), start))
+
+    def signed_values(self, session_id: str) -> dict[str, dict[str, Any]]:
+        """A session's signed meter values by kind ('start', 'stop'): record, public_key, error."""
+        found = self.items(SIGNED_ROOM, f'{session_id} ')
+        return {key.rpartition(' ')[2]: value for key, value in found.items()}
 
     def _sessions(self, tail: str, values: Sequence[Any]) -> list[SessionRecord]:
         rows = self._rows(f'SELECT body FROM session {tail}', values)

@@ -1,22 +1,10 @@
 // One charger at a glance. A null is shown as a dash; what is not current is greyed and said.
 import { Connection } from './connection.js';
 import { Plot, SERIES } from './plot.js';
+import { OWNERS, STATES, VEHICLES } from './words.js';
 
 const DIGITS = { frequency: 2, energyImported: 3 };
 const STALE_AFTER = 3000;   // ms without a charging frame that knows the controller's values
-const STATES = {
-  Idle: 'Ready', EVConnected: 'Vehicle connected', Charging: 'Charging', SuspendedEV: 'Paused by the vehicle',
-  SuspendedEVSE: 'Paused by the charger', Finishing: 'Finished', Reserved: 'Reserved', Unavailable: 'Not available',
-  Faulted: 'Fault',
-};
-const VEHICLES = {
-  A: 'No vehicle', B: 'A vehicle is plugged in', C: 'The vehicle takes current', D: 'The vehicle takes current and wants ventilation',
-  E: 'Short circuit on the control pilot', F: 'The control pilot does not answer', S: 'Starting', R: 'Diode check failed',
-};
-const OWNERS = {   // blocks of the controller that limit
-  api: 'A limit set here or by another program', smart_charging: 'A charging profile', transaction: 'The transaction',
-  mqtt: 'MQTT', hw: 'The installation', team: 'The team of chargers',
-};
 const byId = (id) => document.getElementById(id);
 const plot = new Plot(byId('plot'));
 let fresh = 0;   // ms
@@ -141,6 +129,7 @@ for (const [, label, color] of SERIES) {
   item.textContent = `━ ${label}`;
   byId('legend').append(item);
 }
+if (document.baseURI.includes('/chargers/')) byId('all').hidden = false;
 const connection = new Connection((topic, message) => topics[topic]?.(message), opened);
 look();
 setInterval(look, 2000);

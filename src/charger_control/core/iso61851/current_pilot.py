@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.duty import duty_of_amperage
-from charger_control.core.iso61851.faults import OPENING, FaultConfig, Faults
+from charger_control.core.iso61851.faults import NOT_STOPPING, OPENING, FaultConfig, Faults
 from charger_control.core.iso61851.inputs import PilotInputs
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot, PilotReading
@@ -20,6 +20,8 @@ PRESENT = frozenset('BCD')
 KNOWN = frozenset('ABCD')
 """States in which it is known whether a vehicle is there; in all others nothing is offered."""
 LETTERS = frozenset('ABCDEFSR')
+ACKNOWLEDGE_TIME = 1.0
+"""s that a board may take to say that it offers nothing; then its word is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class CurrentPilotControl(PilotInputs):
         self._refusal = ''
         self._said_lost = False
         self._no_offer_since: float | None = None
+        self._withdrawn_at: float | None = None     # s, since when it has been told so
 
     # -- the decision ----------------------------------------------------------------------------
     def step(self, now: float, reading: Heard[PilotReading] | None, error: str) -> PilotResult:
@@ -96,9 +99,12 @@ class CurrentPilotControl(PilotInputs):
             hold = self._config.present_hold if board.letter in PRESENT else 0.0
             self._hold_until = now + hold
         meter = self._measured(now, self._config.meter_timeout)
+        # said with the order to open: once that is obeyed the board shows nothing of it any more
+        overdue = board.contactor_closed is True and self._is_overdue(now, board)
         fault = self.faults.step(
             now, reading.at, letter=board.letter, signaled=board.signaled_amperage,
-            contactor_closed=board.contactor_closed, cause=board.error_cause, amperage=meter)
+            contactor_closed=board.contactor_closed, amperage=meter,
+            cause=board.error_cause or (NOT_STOPPING if overdue else ''))
         withheld = fault or ('board not as configured' if board.unsafe else '')
         if (withheld or self._stopping or board.letter not in KNOWN
                 or self._hold_until is None or now < self._hold_until):
@@ -106,7 +112,7 @@ class CurrentPilotControl(PilotInputs):
         else:
             self._follow(now, board)
         offer = self._signal.amperage or None
-        self._note_offer(now, board.signaled_amperage)
+        self._note_offer(now, offer, board.signaled_amperage)
         return PilotResult(offer, self._must_open(now, board, fault),
                            self._publish(now, reading, withheld), self.faults.latched)
 
@@ -115,10 +121,10 @@ class CurrentPilotControl(PilotInputs):
         if reading is None or reading.silence(now) > self._config.board_timeout:
             return True
         board = reading.value
-        if not board.signaled_amperage <= 0.0 or self._no_offer_since is None:
-            return False
-        overdue = now - self._no_offer_since > self._config.stop_time + 0.5
-        return overdue or not (board.letter in CHARGING and board.contactor_closed is not False)
+        if self._has_had_its_time(now - 0.5):
+            return True
+        return (self._no_offer_since is not None and board.signaled_amperage <= 0.0
+                and not (board.letter in CHARGING and board.contactor_closed is not False))
 
     # -- parts -----------------------------------------------------------------------------------
     def _take(self, reading: Heard[PilotReading] | None) -> None:
@@ -141,7 +147,11 @@ class CurrentPilotControl(PilotInputs):
         bound = self._bound(now, board.cable_amperage if self._config.socket else math.inf)
         self._signal.step(now, wanted.commanded_amperage, wanted.available_amperage, bound)
 
-    def _note_offer(self, now: float, signaled: float) -> None:
+    def _note_offer(self, now: float, offer: float | None, signaled: float) -> None:
+        if offer is not None:
+            self._withdrawn_at = None
+        elif self._withdrawn_at is None:
+            self._withdrawn_at = now
         if signaled > 0.0:
             self._no_offer_since = None
         elif self._no_offer_since is None:
@@ -153,8 +163,18 @@ class CurrentPilotControl(PilotInputs):
             return False
         if fault in OPENING:
             return board.contactor_closed is True or board.letter in CHARGING
-        return (self._no_offer_since is not None and board.letter in CHARGING
-                and now - self._no_offer_since > self._config.stop_time)
+        return self._is_overdue(now, board)
+
+    def _is_overdue(self, now: float, board: PilotReading) -> bool:
+        """Whether the vehicle has not stopped in its time."""
+        return board.letter in CHARGING and self._has_had_its_time(now)
+
+    def _has_had_its_time(self, now: float) -> bool:
+        """Whether a vehicle must have stopped: stop_time after the board offers nothing, or has
+        not done so although it was told to."""
+        stop_time, told, heard = self._config.stop_time, self._withdrawn_at, self._no_offer_since
+        return ((heard is not None and now - heard > stop_time)
+                or (told is not None and now - told > stop_time + ACKNOWLEDGE_TIME))
 
     def _publish(self, now: float, reading: Heard[PilotReading], withheld: str) -> ControlPilot:
         """What the board says; while it is fresh, a failing link is no error yet."""

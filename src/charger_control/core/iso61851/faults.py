@@ -29,6 +29,9 @@ class FaultConfig:
         welded_time: s after opening until the contactor must be open.
         welded_amperage: A that must not flow then.
         meter_lag: s by which a meter's sample may describe the past.
+        confirm_time: s for which samples must agree on a current through an open contactor: one may
+            be a mistake, and a vehicle that was in C for a moment between two answers of the board
+            is in a meter's average for longer.
         over_current_time: s.
         over_current_gain: ratio.
         over_current_offset: A.
@@ -43,6 +46,7 @@ class FaultConfig:
     welded_time: float = 1.0
     welded_amperage: float = 1.0
     meter_lag: float = 1.0
+    confirm_time: float = 3.0
     over_current_time: float = 7.0
     over_current_gain: float = 1.1
     over_current_offset: float = 0.5
@@ -81,9 +85,11 @@ class Faults:
         self._highest_signal = RecentMaximum(config.fall_time)
         self._no_offer = Since()
         self._open = Since()
+        self._stuck = Since()
         self._failed = Since()
         self._over_current = Since()
-        self._suspect_at = math.inf  # s, of the first sample with current through an open contactor
+        # s, of the first sample with current through an open contactor, and of the confirming one
+        self._suspect_at = self._confirmed_at = math.inf
         self.recent = latched
 
     @property
@@ -103,7 +109,8 @@ class Faults:
         self._forget_opening()
 
     def _forget_opening(self) -> None:
-        self._open, self._failed, self._suspect_at = Since(), Since(), math.inf
+        self._open, self._stuck, self._failed = Since(), Since(), Since()
+        self._suspect_at = self._confirmed_at = math.inf
 
     def step(self, now: float, read_at: float, *, letter: str, signaled: float,
              contactor_closed: bool | None, cause: str, amperage: Heard[Phases] | None) -> str:
@@ -173,12 +180,22 @@ class Faults:
         failed = self._failed(read_at, letter in {'E', 'F', 'R'}) > config.short_time
         open_for = self._open(
             read_at, letter in {'A', 'B'} or no_offer > config.stop_time or failed)
+        # closed in one answer only: between two of them the vehicle may have been in C for a moment
+        stuck_for = self._stuck(read_at, open_for >= 0.0 and contactor_closed is True)
         if open_for < 0.0:
-            self._suspect_at = math.inf
+            self._suspect_at = self._confirmed_at = math.inf
             return False
-        if (amperage is not None and drawn > config.welded_amperage and amperage.at
+        if (amperage is not None and amperage.at
                 > read_at - open_for + config.welded_time + config.meter_lag):
-            self._suspect_at = min(self._suspect_at, amperage.at)
+            self._weigh(amperage.at, drawn > config.welded_amperage)
         # a sample newer than the board's word says nothing: the vehicle may have closed S2 since
-        return (self._suspect_at <= read_at
-                or (open_for > config.welded_time and contactor_closed is True))
+        return self._confirmed_at <= read_at or stuck_for > config.welded_time
+
+    def _weigh(self, sampled_at: float, flows: bool) -> None:
+        """Takes a sample of the current through an open contactor."""
+        if not flows:
+            self._suspect_at = self._confirmed_at = math.inf
+            return
+        self._suspect_at = min(self._suspect_at, sampled_at)
+        if sampled_at - self._suspect_at >= self._config.confirm_time:
+            self._confirmed_at = min(self._confirmed_at, sampled_at)

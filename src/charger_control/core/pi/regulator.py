@@ -18,6 +18,8 @@ _SAME_COMMAND = 0.25
 """A by which a command may move and still be the same one to what is known of the vehicle."""
 _COARSE = 0.5
 """A: a board with such steps hides those of the vehicle."""
+_INSIDE = 0.3
+"""Share of such a step that is kept from its lower edge."""
 _ALLOWED = 0.18
 """A above commanded that are left alone if taking them away costs a whole ampere."""
 _OVER = 0.05
@@ -103,8 +105,9 @@ class Pi:
         self._commanded = commanded
         if frozen or amperage is None:
             self._settling.interrupt(now)
-            self._raised = None
             high = max(low, min(high, 0.0))
+        if wanted > high:
+            self._raised = None     # what is drawn then does not answer it
         self._set(now, wanted, low, high)
         if not frozen and amperage is not None and amperage.at > self._last_sample:
             self._last_sample = amperage.at
@@ -133,15 +136,28 @@ class Pi:
             self._is_falling = falls
             self._forget_attempts()
             learned = self._vehicle.signal_for(commanded)
-            if learned is not None:
-                trim = learned - commanded
-            elif falls and trim > 0.0:
-                trim *= commanded / before
+            trim = self._within_step(commanded if learned is None else learned) - commanded
+        trim = max(trim, min(0.0, self._least() - commanded))
         if falls:
             trim = min(trim, before + self._trim - commanded)   # never more than before
         if self._drawn > commanded + self._config.over_draw:
             trim = min(trim, 0.0)
         return trim
+
+    def _within_step(self, signal: float) -> float:
+        """On a coarse board not at the edge of its step, so that a jitter of the command is none
+        of the signal."""
+        step = self._board_step
+        if step < _COARSE:
+            return signal
+        return (math.floor(signal / step + _OVER) + _INSIDE) * step
+
+    def _least(self) -> float:
+        """A, the least that the board can signal at which the vehicle goes on."""
+        least = self._vehicle.lowest_signal()
+        if math.isinf(least):
+            return least
+        return math.ceil(least / self._board_step - 1e-6) * self._board_step
 
     def _set(self, now: float, trim: float, low: float, high: float) -> None:
         """Sets the trim within its range; until it is signaled no sample answers it."""
@@ -213,7 +229,7 @@ class Pi:
             self._raise(now, drawn, low, high)
         elif error < (-dead if self._board_step < _COARSE else -_ALLOWED):
             self._too_much = signaled, drawn
-            low = max(low, min(0.0, vehicle.lowest_signal() - self._commanded))
+            low = max(low, min(0.0, self._least() - self._commanded))
             self._change(now, self._config.gain * error / vehicle.slope(), low, high)
 
     def _raise(self, now: float, drawn: float, low: float, high: float) -> None:
@@ -272,7 +288,8 @@ class Pi:
         """
         step = self._board_step
         steps = math.floor(change / step + _OVER)
-        trim = min(max(self._signaled + steps * step - self._commanded, low), high)
+        wanted = self._within_step(self._signaled + steps * step)
+        trim = min(max(wanted - self._commanded, low), high)
         coming = math.floor((self._commanded + trim) / step + 1e-6) * step
         change = coming - self._signaled
         if abs(change) < step / 2:

@@ -66,11 +66,18 @@ class Vehicle:
         self._evidence = 0
         self._in_between = False
         self._limit: _Limit | None = None
-        self._stopped_at = -math.inf
+        self._forget_stops(math.inf)
+
+    def _forget_stops(self, works_at: float) -> None:
+        self._stopped_at, self._stops = -math.inf, 0
+        self._works_at = works_at   # A, the least signal above at which it drew
 
     # -- learning --------------------------------------------------------------------------------
     def note(self, signaled: float, drawn: float) -> None:
         """It has settled at ``drawn`` A."""
+        if signaled <= self._stopped_at:
+            self._forget_stops(signaled)
+        self._works_at = min(self._works_at, signaled)
         self._look_for_steps(signaled, drawn)
         if self._limit is not None and drawn >= self._limit.drawn - _LESS:
             return      # this is its limit, and no answer to the signal
@@ -93,9 +100,18 @@ class Vehicle:
         """It has stopped drawing: a signal of so few A may be too little for it."""
         if signaled < _ENOUGH_FOR_ALL:
             self._stopped_at = max(self._stopped_at, signaled)
+            self._stops += 1
+            if self._works_at <= self._stopped_at:
+                self._works_at = math.inf
 
     def lowest_signal(self) -> float:
-        """A, what it must be offered to go on."""
+        """A, what it must be offered to go on.
+
+        A little more than where it stopped: that may have been a pause. From the second time on
+        no less than where it is known to draw.
+        """
+        if self._stops > 1 and not math.isinf(self._works_at):
+            return self._works_at
         return self._stopped_at + _LESS
 
     def did_not_answer(self) -> None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from charger_control.core.heard import Heard
+from charger_control.core.team.allocator import wants
 from charger_control.core.team.config import TeamConfig
 from charger_control.core.team.election import Election, Role
 from charger_control.core.team.grants import grant
 from charger_control.core.team.ledger import Account, Claim
 from charger_control.core.team.sharing import Sharing
 from charger_control.core.team.types import (
+    EPSILON,
     MemberAllocation,
     MemberState,
     TeamAllocation,
@@ -182,7 +184,8 @@ class Leader:
 
     def _lines(self, now: float, budget: list[float]) -> tuple[MemberAllocation, ...]:
         """What to say to whom (rules 3 and 5)."""
-        holding = self.holding_for(now) > 0.0
+        holding_for = self.holding_for(now)
+        holding = holding_for > 0.0
         room = list(budget)
         states: list[MemberState] = []
         held: dict[str, float] = {}
@@ -207,6 +210,13 @@ class Leader:
                 for p in account.phases:
                     room[p] -= kept
         targets = self._sharing.step(now, states, room, held)
+        if holding:
+            why = f'nobody is raised for another {holding_for:.0f} s: there is a new leader'
+            for name, target in targets.items():
+                request = self._accounts[name].request
+                if request is not None and wants(request) and (
+                        target.allocated_amperage < request.requested_amperage - EPSILON):
+                    targets[name] = target._replace(reason=why)
         answerable = [n for n in targets if not self._accounts[n].answered]
         grants = grant(targets, answerable, self._accounts, claims, budget, self._config.trim,
                        holding)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from charger_control.core.team.types import LeaseTimes, TeamRequest, phase_indices
 
 ALL = (0, 1, 2)
+MEASURED_OVER = 0.5
+"""A by which what is measured may differ from what was granted (as for a confirmed lowering)."""
 
 
 class Naming(NamedTuple):
@@ -126,8 +128,9 @@ class Account:
         if self._over_since is None:
             self._over_since = now
         lasting = now - self._over_since >= self._fall_time + self._times.margin
-        over = request.drawable_amperage - max(due, self._lately_granted(now)) if lasting else 0.0
-        return Claim(due, request.drawable_amperage, max(over, 0.0))
+        over = request.drawable_amperage - max(due, self._lately_granted(now))
+        return Claim(due, request.drawable_amperage,
+                     over if lasting and over > MEASURED_OVER else 0.0)
 
     def _note_lowering(self, now: float, freed: float) -> None:
         if freed > max((naming.amperage for naming in self._namings), default=0.0):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from charger_control.core.limits import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.team.admission import Applicant, admit, rank
 from charger_control.core.team.allocator import (
     DEFAULT_OPTIONS,
@@ -110,6 +111,11 @@ class Sharing:
                 barred.add(i)
             session.watch(now, member, self._options)
         rotating = self._rotates(now)
+        if rotating:
+            for member in members:
+                if not any(a >= PHASE_ACTIVE_AMPERAGE for a in member.amperage):
+                    # it may make nothing of as little as it was left with (below 8 A some do)
+                    self._sessions[member.member].needs = math.inf
         kept = [held.get(m.member, 0.0) for m in members]
         order = partial(self._order, now, members, kept, budget, barred, rotating)
         shares, admitted = share(members, budget, kept, self._options, barred, order)

@@ -10,9 +10,6 @@ from charger_control.core.team.allocator import wants
 from charger_control.core.team.ledger import Account
 from charger_control.core.team.types import LeaseTimes, TeamRequest
 
-UNKNOWN = (1, 2, 3)
-"""Phases on which a member of unknown wiring makes the measured sum unknown."""
-
 
 def total_request(now: float, accounts: Mapping[str, Account],
                   needs: Callable[[TeamRequest], float], times: LeaseTimes) -> TeamRequest:
@@ -20,6 +17,8 @@ def total_request(now: float, accounts: Mapping[str, Account],
 
     It counts on the phases that anyone asks for or may be drawing on, and takes as long to obey as
     its slowest member's reservation (18 s), so what supplies it keeps that long what it withdraws.
+    What is drawn where nobody measures, or the wiring is unknown, is left out of ``amperage``: the
+    VCSE then counts the other loads that much too high, and no more.
     Its weight is that of its vehicles together, its minimum that of the most modest.
 
     Args:
@@ -44,8 +43,9 @@ def total_request(now: float, accounts: Mapping[str, Account],
                 wanting.append(request)
                 wish = needs(request)
                 waiting = max(waiting, request.waiting + now - account.heard_at)
-            for own, supply in enumerate(request.phase_map or UNKNOWN):
-                measured[supply - 1] += request.amperage[own] if request.phase_map else math.nan
+            for own, supply in enumerate(request.phase_map):
+                if not math.isnan(request.amperage[own]):
+                    measured[supply - 1] += request.amperage[own]
         wish = max(wish, kept)
         for p in account.phases:
             asked[p] += wish

@@ -22,8 +22,9 @@ class VcseConfig:
         grid_meter_has_team: the meter counts the team too; else the other loads only.
         other_loads_max: what the other loads may reach, counted while the meter is silent; None:
             all of ``grid_fuse``, so that nothing is left.
-        other_loads_rise: how long the other loads must have risen before that counts; a phase
-            above its fuse counts at once.
+        other_loads_rise: how long the other loads must have risen before that counts: longer than
+            the team takes to say what it draws, a takeover included. A phase above its fuse counts
+            at once.
         other_loads_fall: how long they must have fallen before that counts.
         grid_meter_silent: after that the budget does not rise.
         grid_meter_lost: after that ``other_loads_max`` counts.
@@ -43,7 +44,7 @@ class VcseConfig:
     grid_fuse: Phases | None = None
     grid_meter_has_team: bool = True
     other_loads_max: float | None = None
-    other_loads_rise: float = 2.0
+    other_loads_rise: float = 10.0
     other_loads_fall: float = 30.0
     grid_meter_silent: float = 3.0
     grid_meter_lost: float = 10.0

@@ -9,21 +9,21 @@ reading, so fresh currents never stand beside an old register unnoticed.
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
-from charger_control.drivers.bus import Backoff, Bus, Buses, Turn
+from charger_control.drivers.backoff import Backoff
+from charger_control.drivers.bus import Bus, Turn
 from charger_control.drivers.device import ModbusDevice
 from charger_control.drivers.frames import read_answer_length
+from charger_control.drivers.meters.signing import Occasion, Procedure, Signer
 from charger_control.drivers.modbus import ModbusLine
-from charger_control.drivers.options import Option, modbus_serial_options, serial_settings
 from charger_control.drivers.port import SerialSettings
-from charger_control.drivers.ports import AnswerError
-from charger_control.drivers.register_table import Block, RegisterTable, load
+from charger_control.drivers.ports import AnswerError, SignedDone
+from charger_control.drivers.register_table import Block, RegisterTable
 from charger_control.drivers.register_values import TEXT, Value
 
 RETRY_DELAY = (0.5, 10.0)
@@ -52,15 +52,21 @@ class ModbusMeter(ModbusDevice[MeterReading]):
     """Implements ports.Meter for a register table."""
 
     def __init__(self, bus: Bus[ModbusLine], table: RegisterTable, unit: int,
-                 timeout: float = TIMEOUT, rate: float = RATE) -> None:
+                 timeout: float = TIMEOUT, rate: float = RATE,
+                 procedure: Procedure | None = None) -> None:
         """Args:
             bus: of its line.
             table: register map.
             unit: Modbus address.
             timeout: s without an answer after which the reading is no longer published.
             rate: Hz, readings wanted; the line may give fewer.
+            procedure: how it is brought to sign its values; None: it is not.
         """
         super().__init__(bus, unit, table.quiet, table.answer_time)
+        self.signs = procedure is not None
+        self._signer = Signer(procedure, bus.clock) if procedure else None
+        self._is_signing = False
+        """The last transaction was the signer's."""
         self.timeout = timeout
         self._table = table
         self._period = 1.0 / rate
@@ -82,10 +88,26 @@ class ModbusMeter(ModbusDevice[MeterReading]):
 
     def turn(self, now: float) -> Turn:
         """See bus.Device."""
-        return Turn(0.0 if self._queue else self._cycle_at)
+        at = 0.0 if self._queue else self._cycle_at
+        return Turn(at if self._signer is None else min(at, self._signer.due()))
+
+    def sign(self, kind: str, tag: str, done: SignedDone) -> None:
+        """See ports.SigningMeter."""
+        if self._signer is None:
+            raise ValueError('signed_values is off: this meter is not asked to sign')
+        now = time.time()
+        offset = (time.localtime(now).tm_gmtoff or 0) // 60
+        self._signer.request(Occasion(kind, tag, now, offset), done)
+        self._bus.wake()
 
     def transact(self, line: ModbusLine) -> None:
-        """See bus.Device."""
+        """See bus.Device; where both are due, reading and signing take turns."""
+        now, was_signing, self._is_signing = self._now(), self._is_signing, False
+        reads = bool(self._queue) or self._cycle_at <= now
+        if self._signer is not None and self._signer.due() <= now and not (reads and was_signing):
+            self._is_signing = True
+            self._signer.step(line, self._unit, self.answer_time)
+            return
         if not self._queue:
             self._begin_cycle()
         block = self._queue[0]
@@ -113,6 +135,10 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         elif self._held and not self._queue:
             self._say()
 
+    def say(self, what: str, value: str) -> None:
+        """Adds something to what is said of the meter; before it is started."""
+        self._identity[what] = value
+
     def _fast_read(self) -> None:
         """A reading is there; one in which the current has ended waits for its last register."""
         drew, self._draws = self._draws, any(a >= DRAWS for a in self._phases('amperage'))
@@ -128,6 +154,10 @@ class ModbusMeter(ModbusDevice[MeterReading]):
 
     def failed(self, error: AnswerError) -> None:
         """Starts the cycle anew: at once after a first failure, then ever later."""
+        if self._is_signing and self._signer is not None:
+            self._signer.failed(error)
+            self._publish(self._sample.error)
+            return
         if self._block in self._once:
             self._publish(str(error))
             self._queue.popleft()
@@ -147,6 +177,12 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         self._start_over()
         self._failures = 0
         self._backoff.reset()
+
+    def line_down(self, error: str) -> None:
+        """See bus.Device."""
+        if self._signer is not None:
+            self._signer.interrupt(error)
+        super().line_down(error)
 
     def _start_over(self) -> None:
         self._is_lost = self._held = False
@@ -231,31 +267,15 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         return read
 
 
-def highest_rate(table: RegisterTable, settings: SerialSettings) -> float:
+def highest_rate(table: RegisterTable, settings: SerialSettings | None) -> float:
     """Hz that the line allows at most: bytes of all requests and answers, and the silences.
 
     A device that answers at once is taken for granted; 16 ms of a USB adapter are not counted.
+    ``settings`` None: over TCP only the device's own silences count (the line behind a gateway
+    is not known here).
     """
     def duration(block: Block) -> float:
         characters = REQUEST_LENGTH + read_answer_length(block.count) + 2 * FRAME_SILENCE
-        return characters * settings.character_time + table.quiet
+        return characters * (settings.character_time if settings else 0.0) + table.quiet
 
     return 1.0 / sum(duration(block) / block.every for block in table.blocks if block.every)
-
-
-def options(table_name: str) -> tuple[Option, ...]:
-    """The options of the meter with this table."""
-    table = load(table_name)
-    rate = min(RATE, 1.0 / table.refresh) if table.refresh else RATE
-    return (
-        *modbus_serial_options(table.defaults),
-        Option('timeout', float, 'without an answer, until the reading is no longer published',
-               max(TIMEOUT, 2.5 / rate), 's', 0.2, 60.0),
-        Option('rate', float, 'readings wanted; the line may give fewer', rate, 'Hz', 0.05, 20.0),
-    )
-
-
-def open_meter(table_name: str, values: Mapping[str, Any], buses: Buses) -> ModbusMeter:
-    """The meter with this table; ``values`` checked against ``options``. Raises OptionError."""
-    return ModbusMeter(buses.modbus(values['port'], serial_settings(values)), load(table_name),
-                       values['unit'], values['timeout'], values['rate'])

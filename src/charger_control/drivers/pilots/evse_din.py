@@ -9,21 +9,20 @@ written before anything is looked into.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from charger_control.core.iso61851 import PilotReading
 from charger_control.drivers.bus import Bus, Turn
-from charger_control.drivers.device import ModbusDevice
 from charger_control.drivers.modbus import READ_HOLDING, ModbusLine
-from charger_control.drivers.pilots.evse_din_check import BoardCheck
+from charger_control.drivers.pilots.board_check import BoardCheck
+from charger_control.drivers.pilots.board_pilot import DEAD_MAN, NO_DEAD_MAN, BoardPilot
 from charger_control.drivers.pilots.evse_din_registers import (
     FINE,
     WHOLE,
     Live,
     SetUp,
     amperes,
+    assess,
     objection,
     raw_offer,
     reading,
@@ -31,23 +30,11 @@ from charger_control.drivers.pilots.evse_din_registers import (
 )
 from charger_control.drivers.ports import AnswerError
 
-RETRY_DELAY = 0.5
-"""s between requests to a silent board. Not growing: it may come back with an offer of its own."""
-QUICK_RETRIES = 2
-"""Requests repeated at once before RETRY_DELAY counts."""
-LOST_AFTER = 3
-"""Requests in a row without an answer after which the board counts as newly connected."""
 UNIT_TRUST_TIME = 0.5
 """s after which the unit is read again before an offer rises from 0: a board that restarted while
 nothing was offered shows no other sign of it."""
 OFFER_SETTLE_TIME = 0.3
 """s for which 1001 may still show the offer before a lower one."""
-OPEN_TIME = 1.0
-"""s for which the board is kept off after the last call of ``open_contactor``."""
-FAREWELL_TIME = 1.2
-"""s that ``close`` waits for "no offer" to be acknowledged."""
-IDLE = 3600.0
-"""s to the next turn of a board that was told farewell."""
 Action = Callable[[ModbusLine, float], None]
 """One transaction of a board, given its line and the time."""
 Plan = tuple[Action, Turn]
@@ -72,28 +59,21 @@ class EvseDinConfig:
     set_power_on_current: bool = True
     tethered: bool = False
     rate: float = 5.0
-    dead_man: float = 1.0
+    dead_man: float = DEAD_MAN
     check_interval: float = 1.0
 
 
-class EvseDin(ModbusDevice[PilotReading]):
+class EvseDin(BoardPilot):
     """Implements ports.CurrentPilot."""
 
     def __init__(self, bus: Bus[ModbusLine], unit: int, config: EvseDinConfig) -> None:
         """``unit``: Modbus address."""
         self._board = register_map()
-        super().__init__(bus, unit, self._board.quiet, self._board.answer_time)
+        super().__init__(bus, unit, self._board.quiet, self._board.answer_time,
+                         timeout=config.timeout, dead_man=config.dead_man)
         self._config = config
-        self.timeout = config.timeout
         self.step = FINE if config.fine_steps else WHOLE
-        self._identity['model'] = self._board.model
-        self._order = (0, -math.inf)
-        """Raw offer asked for, and when it was; swapped whole by any thread."""
-        self._open_at = -math.inf
-        """When the contactor was asked to open."""
-        self._closing = False
-        self._said_farewell = threading.Event()
-        self._is_up = False
+        self._identity |= {'model': self._board.model, 'dead_man': NO_DEAD_MAN}
         # All below belongs to the bus's thread.
         self._held: set[int] | None = None
         """Raw offers that the board may hold, told by us; None: never met."""
@@ -106,30 +86,14 @@ class EvseDin(ModbusDevice[PilotReading]):
         self._firmware = 0
         self._lowered = (0.0, -math.inf)
         """A offered before the last lowering, and until when it may still be seen."""
-        self._poll_at = self._retry_at = 0.0
-        self._check = BoardCheck(fine_steps=config.fine_steps, interval=config.check_interval,
-                                 set_power_on_current=config.set_power_on_current)
+        self._poll_at = 0.0
+        self._check = BoardCheck(config.check_interval)
 
-    def offer(self, amperage: float | None) -> None:
-        """See ports.CurrentPilot."""
-        before, fed = self._order
-        now = self._now()
-        self._order = (raw_offer(amperage, self.step), now)
-        if self._order[0] != before or now - fed > self._config.dead_man:
-            self._bus.wake()
+    def _raw(self, amperage: float | None) -> int:
+        return raw_offer(amperage, self.step)
 
-    def open_contactor(self) -> None:
-        """See ports.CurrentPilot."""
-        self._open_at = self._now()
-        self._bus.wake()
-
-    def close(self) -> None:
-        """See ports.CurrentPilot."""
-        self._closing = True
-        if self._is_up:
-            self._bus.wake()
-            self._said_farewell.wait(FAREWELL_TIME)
-        self._bus.remove(self, timeout=0.7)
+    def _met_anew(self) -> None:
+        self._check.start(self._now())
 
     def turn(self, now: float) -> Turn:
         """See bus.Device."""
@@ -149,38 +113,20 @@ class EvseDin(ModbusDevice[PilotReading]):
 
     def failed(self, error: AnswerError) -> None:
         """See bus.Device."""
-        super().failed(error)
-        now = self._now()
         self._fresh = False
-        patient = self._failures > QUICK_RETRIES and not self._closing
-        self._retry_at = now + (RETRY_DELAY if patient else 0.0)
-        if self._failures == LOST_AFTER:
-            self._check.start(now)
+        super().failed(error)
 
     def line_up(self) -> None:
         """See bus.Device."""
-        super().line_up()
-        self._is_up = True
         self._fresh = False
-        self._failures = 0
-        self._retry_at = self._now()
-        self._check.start(self._now())
-
-    def line_down(self, error: str) -> None:
-        """See bus.Device."""
-        super().line_down(error)
-        self._is_up = False
-        if self._closing:
-            self._said_farewell.set()
+        super().line_up()
 
     def _target(self, now: float) -> int:
         """The raw offer that the board should hold now."""
-        raw, fed = self._order
         check = self._check
-        if (self._closing or check.refusal or not self._introduced or check.changes_unit
-                or now - fed > self._config.dead_man):
+        if check.refusal or not self._introduced or check.changes_unit:
             return 0
-        return raw
+        return self._ordered(now)
 
     def _plan(self, now: float) -> Plan:
         """What to do next, and when."""
@@ -193,8 +139,7 @@ class EvseDin(ModbusDevice[PilotReading]):
         a number in 0.01 A means a hundred times as much to a board that lost that unit."""
         at = self._retry_at
         if self._closing:
-            done = self._said_farewell.is_set()
-            return self._write_offer, Turn(now + IDLE if done else at, urgent=True, write=True)
+            return self._write_offer, self._farewell(now)
         if self._held is None or max(self._held) <= target:
             return None
         if target and self._config.fine_steps:
@@ -209,7 +154,7 @@ class EvseDin(ModbusDevice[PilotReading]):
         at = self._retry_at
         if self._held is None or not self._fresh:
             return self._read_live, Turn(at)
-        off = now - self._open_at < OPEN_TIME
+        off = self._is_opening(now)
         if off != self._is_off:
             return self._write_command, Turn(at, urgent=off, write=True)
         if self._check.verified and self._held != {target}:
@@ -232,9 +177,8 @@ class EvseDin(ModbusDevice[PilotReading]):
     def _write_offer(self, line: ModbusLine, now: float) -> None:
         target = self._target(now)
         before = self._held or set()
-        raw, fed = self._order
-        if raw and not target and now - fed > self._config.dead_man:
-            self._counts['dead_man'] += 1
+        if not target:
+            self._count_dead_man(now)
         self._held = before | {target}
         line.write(self._unit, self._board.address['set_current'], [target], self.answer_time)
         self._held = {target}
@@ -248,7 +192,7 @@ class EvseDin(ModbusDevice[PilotReading]):
             self._said_farewell.set()
 
     def _write_command(self, line: ModbusLine, now: float) -> None:
-        off = now - self._open_at < OPEN_TIME
+        off = self._is_opening(now)
         line.write(self._unit, self._board.address['command'], [int(off)], self.answer_time)
         self._is_off = off
         self._counts['contactor_opened'] += off
@@ -301,7 +245,9 @@ class EvseDin(ModbusDevice[PilotReading]):
         set_up = SetUp.of(registers)
         self._identity['power_on_current'] = str(set_up.power_on_current)
         self._identity['configuration'] = f'0x{set_up.configuration:04x}'
-        self._check.take(now, self._firmware, set_up)
+        self._check.take(now, assess(
+            self._firmware, set_up, fine_steps=self._config.fine_steps,
+            set_power_on_current=self._config.set_power_on_current))
 
     def _write_set_up(self, line: ModbusLine, now: float) -> None:
         name, value = self._check.writing(now)

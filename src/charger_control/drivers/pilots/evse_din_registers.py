@@ -10,6 +10,7 @@ from typing import Any
 
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
+from charger_control.drivers.pilots.board_check import Assessment
 from charger_control.drivers.register_table import document
 
 FINE_STEPS_FIRMWARE = 17
@@ -110,19 +111,6 @@ class SetUp:
     def has(self, name: str) -> bool:
         """Whether a configuration bit is set."""
         return bool(self.configuration >> register_map().configuration_bits[name] & 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """What is to be done before the board may be given an offer.
-
-    Attributes:
-        refusal: why it must not be given one, in words; '' for no reason.
-        writes: (register, value) to set, in this order; empty: it may be given one.
-    """
-
-    refusal: str = ''
-    writes: tuple[tuple[str, int], ...] = ()
 
 
 def assess(firmware: int, set_up: SetUp, *, fine_steps: bool,

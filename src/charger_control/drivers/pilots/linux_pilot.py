@@ -19,7 +19,8 @@ from charger_control.core.iso61851.proximity import cable_amperage
 from charger_control.core.iso61851.raw_guard import GuardConfig, Outputs, PilotGuard
 from charger_control.core.iso61851.raw_types import STEADY_HIGH, Levels, RawOrder, RawReading
 from charger_control.core.limits import NAN
-from charger_control.drivers.bus import RECONNECT_DELAY, Backoff, boottime
+from charger_control.drivers.backoff import Backoff
+from charger_control.drivers.bus import RECONNECT_DELAY, boottime
 from charger_control.drivers.pilots.linux_adc import Input, LevelSource
 from charger_control.drivers.pilots.linux_gpio import Lines
 from charger_control.drivers.pilots.linux_pwm import PwmChannel

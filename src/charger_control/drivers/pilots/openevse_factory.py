@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from charger_control.drivers.bus import Bus, Buses
+from charger_control.drivers.bus import Buses
 from charger_control.drivers.options import Option
 from charger_control.drivers.pilots.openevse import FAULTS, OFF, SLEEP, OpenEvse, integer
 from charger_control.drivers.ports import DeviceError
@@ -28,7 +28,7 @@ def options() -> tuple[Option, ...]:
 
 def open_pilot(values: Mapping[str, Any], buses: Buses) -> OpenEvse:
     """The board, on a line of its own; ``values`` checked against ``options``."""
-    return OpenEvse(Bus(RapiLine(values['port'])), values['timeout'], values['rate'])
+    return OpenEvse(buses.alone(RapiLine(values['port'])), values['timeout'], values['rate'])
 
 
 def withdraw(values: Mapping[str, Any], within: float) -> str:

@@ -1,12 +1,12 @@
-"""Whether an EVSE-DIN/EVSE-WB may be given an offer: found out, put right, and found out again."""
+"""Whether a board may be given an offer: found out, put right, and found out again."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 
-from charger_control.drivers.bus import Backoff
-from charger_control.drivers.pilots.evse_din_registers import SetUp, assess
+from charger_control.drivers.backoff import Backoff
 
 CHECK_DELAY = (0.5, 10.0)
 """s until a board that was objected to is checked again, growing."""
@@ -16,6 +16,19 @@ UNIT_SETTLE_TIME = 1.0
 """s that the board needs after a write of its configuration (domain.md 5.2)."""
 SET_UP_WRITES, SET_UP_WINDOW = 5, 3600.0
 """At most so many writes of set-up registers in so many s: they are EEPROM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is to be done before a board may be given an offer.
+
+    Attributes:
+        refusal: why it must not be given one, in words; '' for no reason.
+        writes: (register, value) to set, in this order; empty: it may be given one.
+    """
+
+    refusal: str = ''
+    writes: tuple[tuple[str, int], ...] = ()
 
 
 class BoardCheck:
@@ -33,10 +46,8 @@ class BoardCheck:
         objections: rising count of refusals.
     """
 
-    def __init__(self, *, fine_steps: bool, set_power_on_current: bool, interval: float) -> None:
-        """Arguments as in EvseDinConfig."""
-        self._fine_steps = fine_steps
-        self._set_power_on_current = set_power_on_current
+    def __init__(self, interval: float) -> None:
+        """``interval``: s between two checks of a board that has passed."""
         self._interval = interval
         self._wrote = False
         self._write_times: deque[float] = deque(maxlen=SET_UP_WRITES)
@@ -75,10 +86,8 @@ class BoardCheck:
         self._objected_at = now
         self.start(now + self._delay.delay())
 
-    def take(self, now: float, firmware: int, set_up: SetUp) -> None:
-        """Judges what was read."""
-        assessment = assess(firmware, set_up, fine_steps=self._fine_steps,
-                            set_power_on_current=self._set_power_on_current)
+    def take(self, now: float, assessment: Assessment) -> None:
+        """Takes the judgement of what was read."""
         writes = dict(assessment.writes)
         if assessment.refusal or self.suspicion:
             self.refuse(now, assessment.refusal or self.suspicion)

@@ -1,0 +1,1 @@
+"""What bench/bridge.py is made of: servers to compare, a load generator, abuse."""

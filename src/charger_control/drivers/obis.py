@@ -1,0 +1,63 @@
+"""Readings from OBIS codes: what SML and D0 meters call their values, with units. Pure.
+
+Codes are groups C, D, E of IEC 62056-61 (A is 1, electricity; B and F are passed over). Sources:
+evcc tasmota-sml.yaml; the OBIS list of mdk2412/SML-Logger-EMH-eHZB; EasyMeter's Q3D (21, 41, 61
+for the power of each phase) in tasmota/docs Smart-Meter-Interface.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.limits import NAN, Phases
+
+Code = tuple[int, int, int]
+
+ENERGY: Code = (1, 8, 0)
+POWER: Code = (16, 7, 0)
+POWER_IN, POWER_OUT = (1, 7, 0), (2, 7, 0)
+FREQUENCY: Code = (14, 7, 0)
+VOLTAGE: tuple[Code, Code, Code] = ((32, 7, 0), (52, 7, 0), (72, 7, 0))
+AMPERAGE: tuple[Code, Code, Code] = ((31, 7, 0), (51, 7, 0), (71, 7, 0))
+PHASE_POWER = (((36, 7, 0), (21, 7, 0)), ((56, 7, 0), (41, 7, 0)), ((76, 7, 0), (61, 7, 0)))
+SERIAL = ((96, 1, 0), (0, 0, 9), (0, 0, 0))
+"""Device numbers, the one that counts first."""
+_UNITS = {'Wh': ('kWh', 0.001), 'kWh': ('kWh', 1.0), 'MWh': ('kWh', 1000.0), 'W': ('W', 1.0),
+          'kW': ('W', 1000.0), 'V': ('V', 1.0), 'A': ('A', 1.0), 'mA': ('A', 0.001),
+          'Hz': ('Hz', 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A value as it was sent: ``unit`` as in _UNITS, '' for none."""
+
+    number: float
+    unit: str
+
+
+def reading_of(numbers: Mapping[Code, Number], serial_number: str = '') -> MeterReading:
+    """The reading that these values make; what is missing, or has another unit, is NaN."""
+    def value(code: Code, unit: str) -> float:
+        found = numbers.get(code)
+        known, factor = _UNITS.get(found.unit, ('', 0.0)) if found is not None else ('', 0.0)
+        if found is None or known != unit or not math.isfinite(found.number):
+            return NAN
+        return found.number * factor if factor >= 1.0 else found.number / round(1.0 / factor)
+
+    def phases(codes: tuple[Code, Code, Code], unit: str) -> Phases:
+        l1, l2, l3 = (value(code, unit) for code in codes)
+        return l1, l2, l3
+
+    power = value(POWER, 'W')
+    if math.isnan(power):
+        given = value(POWER_OUT, 'W')
+        power = value(POWER_IN, 'W') - (0.0 if math.isnan(given) else given)
+    if math.isnan(power):
+        power = sum(next((p for code in codes if not math.isnan(p := value(code, 'W'))), NAN)
+                    for codes in PHASE_POWER)
+    return MeterReading(voltage=phases(VOLTAGE, 'V'), amperage=phases(AMPERAGE, 'A'),
+                        frequency=value(FREQUENCY, 'Hz'), active_power=power,
+                        energy_imported=value(ENERGY, 'kWh'), serial_number=serial_number)
