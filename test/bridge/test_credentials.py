@@ -44,7 +44,7 @@ def test_parse() -> None:
     (f'evcc read {HASH.replace(":16:", ":1048576:")}', 'hash of evcc'),
     (f'evcc read {HASH.replace(":16:", ":15:")}', 'hash of evcc'),
     (f'evcc read {HASH.replace(":16:", ":x:")}', 'hash of evcc'),
-], ids=[str(number) for number in range(13)])   # the hashes are other ones in each process
+], ids=[str(number) for number in range(14)])   # the hashes are other ones in each process
 def test_bad_lines_are_named_and_not_repeated(line: str, said: str) -> None:
     with pytest.raises(CredentialsError) as refused:
         parse(f'show read {HASH}\n{line}\n', '/etc/credentials')
