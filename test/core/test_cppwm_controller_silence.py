@@ -267,3 +267,13 @@ def test_while_nothing_is_known_of_the_board_all_that_can_be_counts_as_drawable(
     desk.pilot_alive = False
     desk.tick()
     assert desk.result.drawable_amperage == 32.0
+
+
+def test_so_it_does_while_the_cable_of_a_socket_is_unknown_and_nothing_may_be_offered():
+    """What it may not offer by us it may still be offering by itself."""
+    desk = ControllerDesk('C')
+    desk.pilot_alive = False
+    desk.limits['hw'] = AmperageLimit(0.0, reason='cable rating unknown')
+    desk.tick()
+    assert desk.result.drawable_amperage == 32.0
+    assert desk.result.available.available_amperage == 0.0

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.core.vcse import check_no_cycle
+from charger_control.ros.depot import parents
 from charger_control.ros.parameters import ParameterError, check
 from charger_control.ros.params_file import load, values_of
 from charger_control.ros.processes import GRID_METER, TEAM_BLOCKS
@@ -54,6 +56,10 @@ def problems(paths: list[Path]) -> list[str]:
                     config_of(checked)
             except (ParameterError, ValueError) as error:
                 found.append(f'{namespace}: {error}' if len(namespaces) > 1 else str(error))
+    try:
+        check_no_cycle(parents(paths))
+    except ValueError as error:
+        found.append(str(error))
     return found
 
 

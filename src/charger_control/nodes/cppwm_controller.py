@@ -67,6 +67,9 @@ PARAMS = (
           high=10.0),
     Param('own_trim', 2.0, 'what the PI may add when no team manages this charger', 'A', low=0.0,
           high=6.0),
+    Param('installed_amperage', 32.0, 'what the board may be offering by itself while it was not '
+          'heard since the start, as the team must count it: no more than hw_limit.fuse', 'A',
+          low=6.0, high=80.0),
     Param('fall_time', 6.0, 'what a vehicle may take to obey a lower signal', 's', low=0.5,
           high=30.0),
     Param('start_amperage', 6.5, 'from 0 up at once from here on', 'A', low=6.0, high=32.0),
@@ -94,6 +97,7 @@ def config_of(values: dict[str, Any]) -> ControllerConfig:
         meter_lost=(values['meter_lost'], 4.0), meter_gone=(values['meter_gone'], 20.0),
         pilot_silence=values['pilot_silence'],
         own_trim=values['own_trim'], fall_time=values['fall_time'],
+        installed_amperage=values['installed_amperage'],
         start_stop=StartStopConfig(
             start_amperage=values['start_amperage'], steady_time=values['steady_time'],
             start_hold=values['start_hold'], restart_hold=values['restart_hold'],

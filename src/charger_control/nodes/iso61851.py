@@ -152,7 +152,8 @@ class Iso61851(BlockNode):
         device = Health('device', Level.ERROR if error or unsafe else Level.OK,
                         error or unsafe or 'answering', {**sample.identity, **sample.counters},
                         sample.identity.get('serial_number')
-                        or str(settings.get('port') or settings.get('driver')))
+                        or str(settings.get('port') or settings.get('host')
+                               or settings.get('driver')))
         fault = Health('fault', Level.ERROR if self._fault else Level.OK, self._fault or 'none',
                        {'latched': self._latched, 'recent': self._control.faults.recent})
         return [device, fault]

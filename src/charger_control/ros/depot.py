@@ -105,7 +105,7 @@ class Depot:
             raise ValueError(f'{file}: {self.namespace}/team has no members: name the chargers')
         self._own_candidate = str(self._team.get('name') or self.namespace)
         self.candidates = _names(self._team.get('candidates')) or [self._own_candidate]
-        check_no_cycle(_parents([file]))
+        check_no_cycle(parents([file]))
 
     def below(self) -> list[Depot]:
         """The depots among the members."""
@@ -203,7 +203,7 @@ def _namespaces(files: Sequence[Path], node: str) -> list[str]:
         if last == node and prefix and '*' not in prefix))
 
 
-def _parents(files: Sequence[Path]) -> dict[str, str]:
+def parents(files: Sequence[Path]) -> dict[str, str]:
     """For each team of these files the one above it."""
     return {str(values_of(files, 'team', namespace).get('team') or namespace): str(
         values_of(files, 'vcse', namespace).get('parent') or '')

@@ -47,6 +47,7 @@ class ControllerConfig:
         pilot_silence: s until the control pilot counts as lost.
         own_trim: A that the PI may add when no team manages this charge point.
         fall_time: s that a vehicle may take to obey a lower signal.
+        installed_amperage: A, what the board may offer by itself while nothing is known of it.
         valid_for: s for which an available_amperage counts.
     """
 
@@ -59,6 +60,7 @@ class ControllerConfig:
     pilot_silence: float = 2.0
     own_trim: float = 2.0
     fall_time: float = 6.0
+    installed_amperage: float = 32.0
     valid_for: float = 1.0
     start_stop: StartStopConfig = field(default_factory=StartStopConfig)
     pi: PiConfig = field(default_factory=PiConfig)
@@ -187,7 +189,8 @@ class Controller:
             decision,
             AvailableAmperage(commanded, available, available > 0.0, phases, config.valid_for),
             self._charging(now, decision, available, pilot),
-            self._drawable.step(now, pilot, self._live_amperage(now), hard))
+            self._drawable.step(now, pilot, self._live_amperage(now),
+                                hard or self._config.installed_amperage))
 
     # -- parts -----------------------------------------------------------------------------------
     def _request(self, opinions: Mapping[str, Opinion], effective: float, limit_source: str,
