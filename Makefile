@@ -20,10 +20,10 @@ run: setup ## start one simulated charger; make run ARGS='...' passes arguments 
 lint: setup ## ruff and mypy
 	@$(ENV) && ruff check . && mypy
 
-# Two files at a time, because most live tests wait for real seconds. One that misses a time bound
+# Three files at a time, because most live tests wait for real seconds. One that misses a time bound
 # because something else had the cores is run once more, and the summary counts it as a rerun.
 test: lint ## all checks; make test PYTEST_ARGS='-k team' for some
-	@$(ENV) && exec python -m pytest -n 2 --dist loadfile --reruns 1 $(PYTEST_ARGS)
+	@$(ENV) && exec python -m pytest -n 3 --dist loadfile --reruns 1 $(PYTEST_ARGS)
 
 bench: setup ## every benchmark, printed as tables (see bench/README.md)
 	@$(ENV) && for b in bench/[a-z]*.py; do echo "== $$b" && python $$b || exit 1; done

@@ -6,7 +6,9 @@ from charger_control.sim.actions import ACTIONS, checked
 from charger_control.sim.ev_parameters import PRESETS
 from charger_control.sim.scenario import Scenario, ScenarioError, parse_scenario, read_scenario
 
-EXAMPLES = sorted((Path(__file__).parents[2] / 'config' / 'scenarios').glob('*.yaml'))
+EXAMPLES = sorted(path for path in (Path(__file__).parents[2] / 'config' / 'scenarios').glob('*.yaml')
+                  if not path.name.startswith('depot_'))
+"""Of one charger; those of a depot: test_depot_scenario.py."""
 
 
 @pytest.mark.parametrize('path', EXAMPLES, ids=lambda path: path.name)
