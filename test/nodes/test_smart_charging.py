@@ -485,10 +485,10 @@ def test_long_requests_do_not_hold_the_limit_up(csms: Csms) -> None:
     long = json.dumps(profile(*((i, 20.0) for i in range(10_000)), number=3))
     heard = len(csms.heard)
     answers = [csms.graph.call(SET_CHARGING_PROFILE, ocpp_version='1.6', request_json=long)
-               for _ in range(16)]
+               for _ in range(12)]
     csms.graph.until(lambda: all(a.done() for a in answers), within=60.0)
     # were they checked in the executor, it would publish between them only
-    assert len(csms.heard) - heard > 17
+    assert len(csms.heard) - heard > 13, [round(h.at, 2) for h in csms.heard[heard:]]
     assert all(a.result().success for a in answers)
 
 

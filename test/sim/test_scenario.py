@@ -6,8 +6,8 @@ from charger_control.sim.actions import ACTIONS, checked
 from charger_control.sim.ev_parameters import PRESETS
 from charger_control.sim.scenario import Scenario, ScenarioError, parse_scenario, read_scenario
 
-EXAMPLES = sorted(path for path in (Path(__file__).parents[2] / 'config' / 'scenarios').glob('*.yaml')
-                  if not path.name.startswith('depot_'))
+SCENARIOS = Path(__file__).parents[2] / 'config' / 'scenarios'
+EXAMPLES = sorted(path for path in SCENARIOS.glob('*.yaml') if not path.name.startswith('depot_'))
 """Of one charger; those of a depot: test_depot_scenario.py."""
 
 
