@@ -30,6 +30,9 @@ BEAT_FD = 'CHARGER_BEAT_FD'
 """Environment: number of a socket to the guard; a byte a beat, end of file when the guard died."""
 BEAT_PERIOD = 0.1
 """s between beats."""
+SWITCH_INTERVAL = 0.001
+"""s after which Python takes the interpreter from another thread. Its 5 ms, met some times in each
+turn of the executor, hold a tick up beside a thread that checks a long charging profile."""
 SPIN_TIMEOUT = 0.1
 """s that spin_once waits at the most; also how soon a signal is seen."""
 
@@ -88,6 +91,7 @@ def run(makers: Sequence[Callable[[], BlockNode]], argv: Sequence[str] | None = 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     beat = Beat()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     remove_orphans()
     try:
         rclpy.init(args=list(argv if argv is not None else sys.argv),
