@@ -41,6 +41,10 @@ PARAMS = (
           's', low=6.0, high=60.0),
     Param('clear_time', 30.0, 'time after which a clearable fault clears by itself, three times a '
           'session', 's', low=1.0, high=3600.0),
+    Param('meter_lag', 1.0, "how old a current may be that the meter has just measured: it is no "
+          "sign of a welded contactor for so long after opening", 's', low=0.0, high=30.0),
+    Param('meter_timeout', 3.0, 'for how long a measured current counts: more than two periods of '
+          'the meter', 's', low=0.5, high=30.0),
     *RAW_PARAMS,
     Param('state_dir', '', 'where latched faults are kept; empty: '
           '~/.local/state/charger_control/<namespace>'),

@@ -74,6 +74,7 @@ class CurrentDrive:
         self.control = self._block = CurrentPilotControl(CurrentPilotConfig(
             board_timeout=driver.timeout, present_hold=values['present_hold'],
             stop_time=values['stop_time'], socket=values['socket'],
+            meter_timeout=values['meter_timeout'],
             signal=SignalConfig(step=driver.step, pace=values['pace']),
             faults=faults_of(values)), latched)
 
@@ -100,6 +101,7 @@ class RawDrive:
         self.control = self._block = RawPilotControl(RawPilotConfig(
             board_timeout=driver.timeout, present_hold=values['present_hold'],
             stop_time=values['stop_time'], socket=values['socket'],
+            meter_timeout=values['meter_timeout'],
             simplified_limit=values['simplified_limit'],
             fault_dark_time=values['fault_dark_time'],
             signal=SignalConfig(step=driver.step, pace=values['pace']),
@@ -136,7 +138,7 @@ def faults_of(values: dict[str, Any]) -> FaultConfig:
     """The fault table's figures from the node's parameters."""
     return FaultConfig(stop_time=values['stop_time'], clear_time=values['clear_time'],
                        over_current_time=values['over_current_time'],
-                       ventilation=values['ventilation'])
+                       meter_lag=values['meter_lag'], ventilation=values['ventilation'])
 
 
 def heard(sample: Sample[T]) -> Heard[T] | None:
