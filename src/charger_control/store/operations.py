@@ -121,7 +121,7 @@ def decode_session(body: str) -> SessionRecord:
         transaction = Transaction(**known)
         return SessionRecord(transaction, Moment(**found['saved']),
                              found.get('serial_number', ''), found.get('offered', False),
-                             found.get('charged', False))
+                             found.get('charged', False), found.get('register_age', 0.0))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'not a session: {body[:80]!r} ({error})') from error
 

@@ -63,6 +63,7 @@ class SessionRecord:
         serial_number: the meter's; '' unknown.
         offered: current has been offered in this session.
         charged: the vehicle has been ready to charge in this session.
+        register_age: s by which the register was older than that: the meter may have been silent.
     """
 
     transaction: Transaction
@@ -70,6 +71,7 @@ class SessionRecord:
     serial_number: str = ''
     offered: bool = False
     charged: bool = False
+    register_age: float = 0.0
 
     def closed(self, wall: float, reason: str) -> SessionRecord:
         """The record once the session has ended at unix s ``wall``, never before it began."""
