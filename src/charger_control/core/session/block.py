@@ -181,9 +181,8 @@ class Session:
             self._plugged_at = present.now - gap
             self._offered_at = -math.inf if stored.offered else math.inf
             self._charged = stored.charged
-            self._register = Register(self._config.max_power, stored.transaction.meter_stop,
-                                      present.now - gap - stored.register_age,
-                                      stored.serial_number)
+            self._register = Register(self._config.max_power, stored.transaction.meter_stop, (
+                present.now - gap - stored.register_age), stored.serial_number)
             self._unverified = not math.isnan(stored.transaction.meter_stop)
             self._recorded = stored
             return []
@@ -292,8 +291,7 @@ class Session:
     def _record(self, present: Moment) -> SessionRecord:
         return SessionRecord(self._transaction, present, self._register.serial_number,
                              self._offered_at < math.inf, self._charged,
-                             0.0 if math.isnan(self._register.value)
-                             else max(0.0, present.now - self._register.at))
+                             self._register.age(present.now))
 
     def last_word(self, present: Moment) -> list[SessionRecord]:
         """What is to be stored when the process ends."""

@@ -40,6 +40,10 @@ class Register:
         return bool(self.serial_number and reading.serial_number
                     and self.serial_number != reading.serial_number)
 
+    def age(self, now: float) -> float:
+        """s since a value was last believed; 0 while there is none."""
+        return 0.0 if math.isnan(self.value) else max(0.0, now - self.at)
+
     def take(self, now: float, reading: MeterReading) -> bool:
         """Takes a reading; False: it has no register, or one that cannot be.
 
