@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 
 from charge_world import INPUTS, SOURCES, World, charging
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.cppwm_controller import Allocation
@@ -127,6 +127,9 @@ def test_while_charging_whatever_happens(option, history):
 
 @settings(RANDOM, max_examples=300)
 @given(options, histories)
+@example({'socket': False, 'step': 1.0, 'delay': 0.0}, [
+    (('obeys', None, False), 0.0), (('limit', 'hw', AmperageLimit(32.0)), 0.0),
+    (('draws', None, 1.0), 0.0)])
 def test_while_charging_with_a_trim_whatever_happens(option, history):
     live(charging(trimmed=True, **option), history)
 

@@ -181,12 +181,14 @@ class Pi:
         self._vehicle.saw(drawn)
         if drawn <= self._commanded + self._config.over_draw:
             self._is_falling = False
-        elif self._trim > max(low, 0.0):
-            if not self._is_falling:
-                self._too_much = self._signaled, drawn
-            self._raised = None
-            self._set(now, 0.0, low, high)
-            return
+        else:
+            high = max(low, min(high, 0.0))     # whatever is corrected below
+            if self._trim > high:
+                if not self._is_falling:
+                    self._too_much = self._signaled, drawn
+                self._raised = None
+                self._set(now, 0.0, low, high)
+                return
         if math.isinf(drawn):
             return
         self._go_on(now, drawn, low, high)
