@@ -183,7 +183,7 @@ def test_transaction_fields() -> None:
         'onePhaseLimitActive': True, 'phaseLimitSourceName': 'API', 'phaseRotationActive': False,
         'phaseRotationSourceName': '', 'ocppTransactionId': 'tx',
         'recentErrorCause': 'EvNotStopping', 'vehicleStatus': 'B',
-        'chargeControllerStatus': 'B1'}
+        'chargeControllerStatus': 'B1', 'billable': True, 'energyEstimated': False}
     assert documents.transaction(Transaction(), None)['startedTime'] is None
 
 

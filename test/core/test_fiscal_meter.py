@@ -52,6 +52,7 @@ def test_before_the_first_answer_it_says_so_once():
 
 def test_an_old_answer_told_again_renews_nothing():
     it = meter()
+    it.step(-0.1, sample(-0.1), '')
     it.step(0.0, sample(0.0), '')
     assert it.step(0.5, sample(-3.0, energy=500.0), '').energy_imported == 100.0
     assert it.step(1.5, sample(0.0), '').error
@@ -94,9 +95,41 @@ def register(it, at, energy, serial='S1'):
     return it.step(at, sample(at, energy, serial), '').energy_imported
 
 
+def agreed(it, at, energy, serial='S1'):
+    """Two samples that agree, the second at ``at``."""
+    register(it, at - 0.1, energy, serial)
+    return register(it, at, energy, serial)
+
+
+def test_the_first_value_counts_when_a_second_agrees():
+    it = meter()
+    assert math.isnan(register(it, 0.0, 9999.0))
+    assert math.isnan(register(it, 0.2, 100.0))
+    assert register(it, 0.4, 100.0) == 100.0
+
+
+def test_a_new_course_is_told_with_where_it_began():
+    it = meter(timeout=1e9)
+    agreed(it, 0.0, 532.0)
+    for i in range(1, 62):
+        told = it.step(float(i), sample(float(i), 264.9), '')
+        assert (told.energy_course, told.energy_imported, told.energy_estimated) == (
+            (0, 532.0, True) if i < 61 else (1, 264.9, False))
+    assert told.energy_offset == pytest.approx(264.9 - 532.0)
+
+
+def test_a_refused_sample_is_forgotten_with_the_next_good_one():
+    it = meter()
+    agreed(it, 0.0, 100.0)
+    register(it, 0.2, 5.0)
+    assert 'ran backwards' in it.refusal
+    register(it, 0.4, 100.0)
+    assert (it.refusal, it.refused) == ('', 1)
+
+
 def test_a_register_running_backwards_is_refused_until_it_is_plausible_again():
     it = meter()
-    assert register(it, 0.0, 100.0) == 100.0
+    assert agreed(it, 0.0, 100.0) == 100.0
     assert register(it, 1.0, 99.9) == 100.0
     assert it.refused == 1
     assert 'ran backwards' in it.refusal
@@ -105,14 +138,14 @@ def test_a_register_running_backwards_is_refused_until_it_is_plausible_again():
 
 def test_the_rest_of_a_sample_with_a_bad_register_is_believed():
     it = meter()
-    register(it, 0.0, 100.0)
+    agreed(it, 0.0, 100.0)
     good = it.step(1.0, sample(1.0, 5.0, amperage=(7.0, 7.0, 7.0)), '')
     assert (good.amperage, good.energy_imported) == ((7.0, 7.0, 7.0), 100.0)
 
 
 def test_a_register_faster_than_the_charge_point_can_carry_is_refused():
     it = meter(max_power=36_000.0, register_slack=0.1)  # 0.01 kWh a second
-    register(it, 0.0, 100.0)
+    agreed(it, 0.0, 100.0)
     assert register(it, 1.0, 100.2) == 100.0
     assert 'too fast' in it.refusal
     assert register(it, 1.0 + 3600.0, 136.0) == 136.0, 'silence gives the register time'
@@ -120,13 +153,14 @@ def test_a_register_faster_than_the_charge_point_can_carry_is_refused():
 
 def test_the_slack_is_not_granted_with_every_sample():
     it = meter(max_power=36_000.0, register_slack=0.1, timeout=1e9)
-    register(it, 0.0, 100.0)
+    agreed(it, 0.0, 100.0)
     told = [register(it, 0.2 * i, 100.0 + 0.09 * i) for i in range(1, 500)]
     assert told[-1] <= 100.0 + 0.1 + 0.01 * 100.0
 
 
 def test_a_coarse_register_at_full_power_is_believed():
     it = meter(max_power=36_000.0, register_slack=0.1)
+    agreed(it, -0.1, 100.0)
     for i in range(2000):  # 0.1 kWh steps, 36 kW, every 0.2 s
         exact = 0.01 * 0.2 * i
         told = register(it, 0.2 * i, 100.0 + math.floor(exact * 10 + 1e-9) / 10)
@@ -138,14 +172,28 @@ def test_a_coarse_register_at_full_power_is_believed():
 def test_no_register_where_the_first_one_cannot_be(energy):
     it = meter()
     assert math.isnan(register(it, 0.0, energy))
-    assert register(it, 1.0, 3.0) == 3.0
+    assert agreed(it, 1.0, 3.0) == 3.0
 
 
 def test_each_serial_number_has_its_own_register():
     it = meter()
-    assert register(it, 0.0, 100.0, 'S1') == 100.0
-    assert register(it, 1.0, 5.0, 'S2') == 5.0
+    assert agreed(it, 0.0, 100.0, 'S1') == 100.0
+    assert agreed(it, 1.0, 5.0, 'S2') == 5.0
     assert register(it, 2.0, 50.0, 'S1') == 100.0
+
+
+def test_a_serial_number_that_is_not_known_yet_is_the_same_meter():
+    it = meter()
+    agreed(it, 0.0, 100.0, '')
+    assert register(it, 1.0, 100.0, 'S1') == 100.0
+    assert register(it, 2.0, 100.0, '') == 100.0
+
+
+def test_garbled_serial_numbers_fill_no_memory():
+    it = meter()
+    for i in range(100):
+        register(it, float(i), 100.0, f'S{i}')
+    assert len(it._registers) <= 4
 
 
 values = st.sampled_from([NAN, INF, -INF, -1.0, 0.0, -0.0, 1.0, 99.9, 100.0, 100.001, 101.0, 1e308])
@@ -163,5 +211,6 @@ def test_energy_imported_never_runs_backwards_per_serial_number(steps):
         if told is None or told.error or math.isnan(told.energy_imported):
             continue
         assert 0.0 <= told.energy_imported < INF
-        assert told.energy_imported >= last.get(told.serial_number, 0.0)
-        last[told.serial_number] = told.energy_imported
+        course = (told.serial_number, told.energy_course)
+        assert told.energy_imported >= last.get(course, 0.0)
+        last[course] = told.energy_imported

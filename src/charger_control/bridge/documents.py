@@ -107,6 +107,8 @@ def transaction(value: Transaction | None, pilot: ControlPilot | None) -> Json:
         'phaseRotationSourceName': known.phase_rotation_source_name,
         'ocppTransactionId': known.ocpp_transaction_id,
         'recentErrorCause': known.recent_error_cause,
+        'billable': known.billable,
+        'energyEstimated': known.energy_estimated,
     }
     if value is None:
         document = dict.fromkeys(document)

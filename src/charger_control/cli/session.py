@@ -38,7 +38,7 @@ def session(context: click.Context, namespace: str, state_dir: str) -> None:
 @click.option('--json', 'as_json', is_flag=True, help='As a JSON list.')
 @click.pass_obj
 def list_sessions(reader: Reader, last: int, as_json: bool) -> None:
-    """Lists sessions, the newest first."""
+    """Lists sessions, the newest first; ~ before the energy: not billable (see `show`)."""
     records = read(lambda: reader.sessions(last), reader.file)
     if as_json:
         click.echo(json.dumps([as_row(r) for r in records], indent=2))
@@ -48,6 +48,8 @@ def list_sessions(reader: Reader, last: int, as_json: bool) -> None:
     for record in records:
         row, transaction = as_row(record), record.transaction
         energy = '-' if row['energy'] is None else f'{row["energy"]:.3f} kWh'
+        if not transaction.billable:
+            energy = f'~{energy}'
         state = transaction.state if row['ended_time'] is None else 'ended'
         click.echo(f'{transaction.session_id[:ID_WIDTH]:<{ID_WIDTH}}  '
                    f'{local(transaction.started_time):<19}  {lasted(record):>9}  {energy:>11}  '
@@ -66,7 +68,7 @@ def show(reader: Reader, session_id: str, as_json: bool) -> None:
     if len(found) > 1:
         fail(f'{len(found)} sessions begin with {session_id!r}: give more characters of one of '
              f'{", ".join(r.transaction.session_id for r in found[:5])}')
-    row = as_row(found[0]) | signed_of(reader, found[0].transaction.session_id)
+    row = as_row(found[0]) | signed_of(reader, found[0])
     if as_json:
         click.echo(json.dumps(row, indent=2))
         return
@@ -97,7 +99,7 @@ def export(reader: Reader, kind: str, as_json: bool, output: Path | None, since:
     """
     first = -math.inf if since is None else since.timestamp()
     end = math.inf if until is None else until.timestamp()
-    rows = [as_row(r) | signed_of(reader, r.transaction.session_id)
+    rows = [as_row(r) | signed_of(reader, r)
             for r in reversed(read(reader.sessions, reader.file))
             if first <= r.transaction.started_time < end]
     text = json.dumps(rows, indent=2) + '\n' if as_json or kind == 'json' else as_csv(rows)
@@ -136,10 +138,17 @@ def as_row(record: SessionRecord) -> dict[str, Any]:
             for name, value in row.items()}
 
 
-def signed_of(reader: Reader, session_id: str) -> dict[str, str]:
-    """What the meter signed for a session; '' where there is nothing."""
+NOT_PAIRED = ('not billable: the register jumped, or part of the energy cannot be told apart; '
+              'signed values of start and stop do not make a pair')
+
+
+def signed_of(reader: Reader, record: SessionRecord) -> dict[str, str]:
+    """What the meter signed for a session; '' where there is nothing, or no pair of it."""
+    if not record.transaction.billable:
+        return {'signed_start': '', 'signed_stop': '', 'signed_public_key': '',
+                'signed_error': NOT_PAIRED}
     try:
-        values = reader.signed_values(session_id)
+        values = reader.signed_values(record.transaction.session_id)
     except StoreError as error:
         fail(str(error))
     start, stop = values.get('start', {}), values.get('stop', {})
@@ -155,7 +164,8 @@ def _number(value: float) -> float | None:
 
 CSV_FIELDS = ('session_id', 'started_time', 'ended_time', 'energy', 'meter_start', 'meter_stop',
               'meter_serial_number', 'used_phases_session', 'start_reason', 'stop_reason',
-              'recent_error_cause', 'ocpp_transaction_id', 'signed_start', 'signed_stop',
+              'recent_error_cause', 'ocpp_transaction_id', 'billable', 'energy_estimated',
+              'signed_start', 'signed_stop',
               'signed_public_key', 'signed_error')
 
 

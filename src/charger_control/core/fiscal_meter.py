@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from charger_control.core.energy_register import EnergyRegister
 from charger_control.core.heard import Heard
 from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
 
@@ -19,6 +20,9 @@ class MeterReading:
         frequency: Hz.
         active_power: W, sum, positive towards the vehicle.
         energy_imported: kWh, the meter's register.
+        energy_course: rises with each new course of the register (core/energy_register.py).
+        energy_offset: kWh by which the present course lies above the one before.
+        energy_estimated: part of ``energy_imported`` comes from power: the register contradicts.
         serial_number: '' until known.
         age: s since the device answered.
         error: '' while the device answers.
@@ -32,21 +36,13 @@ class MeterReading:
     serial_number: str = ''
     age: float = 0.0
     error: str = ''
+    energy_course: int = 0
+    energy_offset: float = 0.0
+    energy_estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Register:
-    """The last plausible register of one meter.
-
-    Attributes:
-        energy: kWh.
-        at: s, when it was read.
-        most: kWh, the most that it could have been then.
-    """
-
-    energy: float
-    at: float
-    most: float
+MOST_METERS = 4
+"""Serial numbers whose registers are remembered: a garbled one must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,8 @@ class FiscalMeter:
 
     def __init__(self, config: FiscalMeterConfig) -> None:
         self._config = config
-        self._registers: dict[str, _Register] = {}
+        self._registers: dict[str, EnergyRegister] = {}
+        self._register: EnergyRegister | None = None
         self._good: Heard[MeterReading] | None = None
         self._last_at = float('-inf')
         self._said_error = False
@@ -115,8 +112,14 @@ class FiscalMeter:
             self.refused += 1
             self.refusal = why
             return
-        energy = self._register(reading, sample.at)
-        self._good = Heard(replace(reading, energy_imported=energy), sample.at)
+        register = self._register_of(reading.serial_number)
+        before = register.refused
+        register.take(sample.at, reading.energy_imported, _power(reading))
+        self.refused += max(0, register.refused - before)
+        self.refusal = register.refusal
+        self._good = Heard(replace(
+            reading, energy_imported=register.energy, energy_course=register.course,
+            energy_offset=register.offset, energy_estimated=register.estimated), sample.at)
 
     def _absurd(self, reading: MeterReading) -> str:
         config = self._config
@@ -132,22 +135,28 @@ class FiscalMeter:
                     return f'{name} {value:g} cannot be (at most {limit:g})'
         return ''
 
-    def _register(self, reading: MeterReading, at: float) -> float:
-        """The register to publish: the device's, or the last plausible one of this meter."""
-        energy = reading.energy_imported
-        before = self._registers.get(reading.serial_number)
-        if math.isnan(energy):
-            return NAN if before is None else before.energy
-        most = math.inf
-        if before is not None:
-            most = before.most + self._config.max_power / 1000.0 * (at - before.at) / 3600.0
-        least = 0.0 if before is None else before.energy
-        if math.isinf(energy) or not least <= energy <= most:
-            self.refused += 1
-            self.refusal = (f'register {energy:g} kWh after {least:g} kWh: '
-                            + ('ran backwards' if energy < least else 'too fast'))
-            return NAN if before is None else least
-        # the slack is granted once: a register that is always a little too fast uses it up
-        most = min(most, energy + self._config.register_slack)
-        self._registers[reading.serial_number] = _Register(energy, at, most)
-        return energy
+    def _register_of(self, serial_number: str) -> EnergyRegister:
+        """The register of a meter; what was read before the serial number was known is its own."""
+        registers = self._registers
+        if not serial_number and self._register is not None:
+            return self._register
+        if serial_number not in registers:
+            if len(registers) >= MOST_METERS:
+                del registers[next(iter(registers))]
+            registers[serial_number] = registers.pop('') if '' in registers else EnergyRegister(
+                self._config.max_power, self._config.register_slack)
+        self._register = registers[serial_number]
+        return self._register
+
+    def register_problem(self, now: float) -> str:
+        """What a person must know of the register; '' while it can be believed."""
+        return '' if self._register is None else self._register.problem(now)
+
+
+def _power(reading: MeterReading) -> float:
+    """W: as measured, else of the phases that are; NaN where nothing is."""
+    if math.isfinite(reading.active_power):
+        return reading.active_power
+    phases = [u * i for u, i in zip(reading.voltage, reading.amperage, strict=True)
+              if math.isfinite(u * i)]
+    return sum(phases) if phases else NAN

@@ -83,6 +83,9 @@ class FiscalMeter(BlockNode):
         message = error or 'reading'
         if not error and self._meter.refusal:
             level, message = Level.WARN, f'refused: {self._meter.refusal}'
+        register = self._meter.register_problem(self.now())
+        if register:
+            level, message = Level.ERROR, register
         signing = [self._signing.health()] if self._signing is not None else []
         return [Health('device', level, message,
                        {**sample.identity, **sample.counters, 'refused': self._meter.refused},

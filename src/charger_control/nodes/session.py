@@ -25,6 +25,8 @@ from charger_control.ros.parameters import Param
 from charger_control.ros.runner import run
 from charger_control.store import Store, StoreError, moment, store_file
 
+RECENT = 50
+"""Sessions whose times may have to be set right, once the wall clock is."""
 LONGEST_ID = 36
 """Characters of a transaction id (OCPP 2.0.1, identifierString[36])."""
 
@@ -41,6 +43,8 @@ PARAMS = (
           high=300.0),
     Param('start_time', 60.0, 'time that a vehicle may take to begin to charge, before it is '
           'SuspendedEV', 's', low=0.0, high=600.0),
+    Param('unplug_time', 2.5, 'time for which the control pilot must say A until the vehicle is '
+          'gone; a shorter A ends no session', 's', low=0.0, high=30.0),
     Param('pilot_silence', 2.0, 'silence of the control pilot until Faulted', 's', low=0.2,
           high=10.0),
     Param('state_dir', '', "folder of the store; '': ~/.local/state/charger_control/<namespace>"),
@@ -56,7 +60,8 @@ def config_of(values: dict[str, Any], namespace: str = '') -> core.SessionConfig
         has_phase_shutoff=values['has_phase_shutoff'],
         has_phase_turnon=values['has_phase_turnon'], max_power=values['max_power'],
         max_gap=values['max_gap'], save_period=values['save_period'],
-        start_time=values['start_time'], pilot_silence=values['pilot_silence'])
+        start_time=values['start_time'], unplug_time=values['unplug_time'],
+        pilot_silence=values['pilot_silence'])
 
 
 class Session(BlockNode):
@@ -89,13 +94,13 @@ class Session(BlockNode):
 
     def _restore(self) -> None:
         try:
-            newest = self._store.sessions(1)
-            others = [r for r in self._store.open_sessions() if r not in newest]
+            recent = self._store.sessions(RECENT)
+            others = [r for r in self._store.open_sessions() if r not in recent[:1]]
         except StoreError as error:
             self._trouble = str(error)
             self.get_logger().error(self._trouble)
             return
-        self._save(self._session.restore(newest[0] if newest else None, others))
+        self._save(self._session.restore(recent[0] if recent else None, others, recent))
 
     # -- inputs ----------------------------------------------------------------------------------
     def _on_pilot(self, heard: Heard[Any]) -> None:
@@ -168,7 +173,7 @@ class Session(BlockNode):
         energy = transaction.meter_stop - transaction.meter_start
         return [
             Health('session', Level.WARN if refused else Level.OK,
-                   'the meter register does not fit, energy is not counted' if refused
+                   'the meter register does not fit, energy is estimated from power' if refused
                    else transaction.state,
                    {'session_id': transaction.session_id, 'energy_kwh': f'{energy:.3f}',
                     'refused_registers': refused}),

@@ -78,7 +78,8 @@ class PutSession:
         transaction = self.record.transaction
         connection.execute(
             'INSERT INTO session (id, started, ended, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) '
-            'DO UPDATE SET ended = excluded.ended, body = excluded.body',
+            'DO UPDATE SET started = excluded.started, ended = excluded.ended, '
+            'body = excluded.body',
             (transaction.session_id, transaction.started_time, _null(transaction.ended_time),
              encode_session(self.record)))
         dropped = connection.execute(
@@ -119,9 +120,11 @@ def decode_session(body: str) -> SessionRecord:
                                  for name, value in found['transaction'].items()
                                  if name in Transaction.__dataclass_fields__}
         transaction = Transaction(**known)
+        began = found.get('began')
         return SessionRecord(transaction, Moment(**found['saved']),
                              found.get('serial_number', ''), found.get('offered', False),
-                             found.get('charged', False), found.get('register_age', 0.0))
+                             found.get('charged', False), found.get('register_age', 0.0),
+                             None if began is None else Moment(**began))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'not a session: {body[:80]!r} ({error})') from error
 

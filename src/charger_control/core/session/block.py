@@ -6,21 +6,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from charger_control.core.cppwm_controller.types import Decision
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.heard import Heard
 from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import NAN, PHASE_ACTIVE_AMPERAGE
+from charger_control.core.limits import NAN
 from charger_control.core.moment import Moment, elapsed
-from charger_control.core.session.register import Register
+from charger_control.core.session.energy import SessionEnergy, counted, stored_energy, used_phases
+from charger_control.core.session.inputs import Inputs
+from charger_control.core.session.later import Later, last_word_said
 from charger_control.core.session.state import (
     Course,
     connected,
     offers,
-    state_of,
+    with_pilot,
     with_sources,
     without_pilot,
 )
+from charger_control.core.session.times import ended_time, set_right, stored_end
 from charger_control.core.session.types import (
     Configuration,
     SessionConfig,
@@ -29,38 +29,40 @@ from charger_control.core.session.types import (
 )
 
 
-class Session:
+class Session(Inputs):
     """The charging sessions of one charge point. ``hear_*`` store inputs, ``step`` decides."""
 
     def __init__(self, config: SessionConfig, new_id: Callable[[], str]) -> None:
         """``new_id``: makes the id of a new session (a UUID)."""
+        super().__init__()
         self._config = config
         self._new_id = new_id
         self._transaction = Transaction()
         self._running = False
+        self._gone: Moment | None = None
         self._ending: float | None = None
         self._unconfirmed: SessionRecord | None = None
         self._unverified = False
         self._known: Moment | None = None
         self._plugged_at = self._offered_at = math.inf
         self._charged = False
-        self._register = Register(config.max_power)
+        self._energy = SessionEnergy(config.max_power)
+        self._later = Later(config.meter_silence)
+        self._began = Moment('', 0.0, math.nan, False)
         self._first_step = math.nan
         self._ended_at = -math.inf
         self._seen_empty = False
-        self._pilot: Heard[ControlPilot] | None = None
-        self._meter: Heard[MeterReading] | None = None
-        self._decision: Heard[Decision] | None = None
         self._recorded: SessionRecord | None = None
 
     # -- inputs ----------------------------------------------------------------------------------
-    def restore(self, newest: SessionRecord | None, others: Sequence[SessionRecord]
-                ) -> list[SessionRecord]:
+    def restore(self, newest: SessionRecord | None, others: Sequence[SessionRecord],
+                ended: Sequence[SessionRecord] = ()) -> list[SessionRecord]:
         """Goes on from what was stored.
 
         Args:
             newest: the last session, ended or not.
             others: older ones that have not ended.
+            ended: recent ones that have, whose times may have to be set right.
 
         Returns:
             Records to store: what of ``others`` is ended by this.
@@ -71,21 +73,11 @@ class Session:
                 self._unconfirmed = newest
                 self._known = newest.saved
                 self._running = True
-        return [record.closed(record.saved.wall, 'Other') for record in others]
-
-    def hear_pilot(self, heard: Heard[ControlPilot]) -> None:
-        """A state of the control pilot; one with an error renews nothing."""
-        if not heard.value.error:
-            self._pilot = Heard(heard.value, heard.at - max(0.0, heard.value.age))
-
-    def hear_meter(self, heard: Heard[MeterReading]) -> None:
-        """A reading of the meter; one with an error renews nothing."""
-        if not heard.value.error:
-            self._meter = Heard(heard.value, heard.at - max(0.0, heard.value.age))
-
-    def hear_decision(self, heard: Heard[Decision]) -> None:
-        """A decision of the controller."""
-        self._decision = heard
+            else:
+                self._later.ended(newest, stored_energy(
+                    self._config.max_power, newest, newest.saved.now))
+        self._later.restore(tuple(ended))
+        return [record.closed(stored_end(record), 'Other') for record in others]
 
     # -- outputs ---------------------------------------------------------------------------------
     @property
@@ -96,7 +88,7 @@ class Session:
     @property
     def refused_registers(self) -> int:
         """Register values refused since the last that was believed."""
-        return self._register.refused
+        return self._energy.refused
 
     def configuration(self) -> Configuration:
         """Identity and abilities."""
@@ -124,7 +116,7 @@ class Session:
         if math.isnan(self._first_step):
             self._first_step = now
         records: list[SessionRecord] = []
-        pilot = self._live_pilot(now)
+        pilot = self._live_pilot(now, self._config.pilot_silence)
         plugged = None if pilot is None else connected(pilot)
         last_word = self._ending is not None
         if last_word:  # before it is looked whether it was the last
@@ -140,6 +132,7 @@ class Session:
             self._seen_empty = not plugged
         if not last_word:
             records += self._measure(present)
+        records += self._settle(present)
         self._describe(pilot, now)
         if self._running and self._unconfirmed is None and not self._unverified:
             records += self._due(present)
@@ -148,26 +141,31 @@ class Session:
     # -- begin and end ---------------------------------------------------------------------------
     def _begin(self, present: Moment, *, seen: bool) -> None:
         """A session begins; ``seen``: the plug-in was, and not just a vehicle that is there."""
-        self._running, self._ending, self._unverified = True, None, False
+        self._running, self._unverified = True, False
+        self._gone = self._ending = None
         self._plugged_at, self._offered_at, self._charged = present.now, math.inf, False
         # no current flows before plug-in: the register's last value is the one at plug-in
-        register = Register(self._config.max_power)
+        self._energy = energy = SessionEnergy(self._config.max_power)
+        self._began = present
         meter = self._meter
         if meter is not None and (meter.at >= self._ended_at
                                   or meter.silence(present.now) <= self._config.meter_silence):
-            register.take(present.now, meter.value)
-        self._register = register
+            energy.take(present.now, meter.value)
         self._transaction = Transaction(
-            session_id=self._new_id(), started_time=present.wall, meter_start=register.value,
-            meter_stop=register.value, start_reason='CablePluggedIn' if seen else 'EVDetected')
+            session_id=self._new_id(), started_time=present.wall, meter_start=energy.value,
+            meter_stop=energy.value, start_reason='CablePluggedIn' if seen else 'EVDetected')
         self._recorded = None
 
-    def _end(self, wall: float, reason: str, present: Moment) -> SessionRecord:
-        """The session has ended at ``wall``."""
-        self._running, self._ending, self._unconfirmed = False, None, None
+    def _end(self, ended: float, reason: str, present: Moment) -> SessionRecord:
+        """The session has ended at unix s ``ended``."""
+        self._running = False
+        self._gone = self._ending = self._unconfirmed = None
         self._unverified, self._ended_at = False, present.now
-        record = self._record(present).closed(wall, reason)
+        was = self._transaction
+        self._transaction = replace(was, billable=was.billable and not was.energy_estimated)
+        record = self._record(present).closed(ended, reason)
         self._transaction = record.transaction
+        self._later.ended(record, self._energy)
         return record
 
     def _confirm(self, stored: SessionRecord, plugged: bool | None, present: Moment
@@ -181,8 +179,9 @@ class Session:
             self._plugged_at = present.now - gap
             self._offered_at = -math.inf if stored.offered else math.inf
             self._charged = stored.charged
-            self._register = Register(self._config.max_power, stored.transaction.meter_stop, (
-                present.now - gap - stored.register_age), stored.serial_number)
+            self._energy = stored_energy(self._config.max_power, stored, present.now - gap)
+            self._began = stored.began or replace(
+                stored.saved, wall=stored.transaction.started_time, now=-math.inf, boot='')
             self._unverified = not math.isnan(stored.transaction.meter_stop)
             self._recorded = stored
             return []
@@ -190,8 +189,9 @@ class Session:
         if plugged:
             reason = 'Other' if stored.saved.boot == present.boot else 'PowerLoss'
         self._running = False
-        closed = stored.closed(stored.saved.wall, reason)
+        closed = stored.closed(stored_end(stored), reason)
         self._transaction = closed.transaction
+        self._later.ended(closed, stored_energy(self._config.max_power, stored, present.now - gap))
         self._known = None
         return [closed]
 
@@ -199,69 +199,78 @@ class Session:
         """Looks whether the vehicle of the running session is gone, or may be another one."""
         known = self._known
         if self._ending is not None:
-            if plugged or self._finished(present.now):
+            if plugged or last_word_said(present.now, self._ending, self._meter,
+                                         self._config.finish_time):
                 return [self._end(self._transaction.ended_time, self._transaction.stop_reason,
                                   present)]
             return []
         if plugged and known is not None and not elapsed(known, present) <= self._config.max_gap:
-            return [self._end(known.wall, 'Other', present)]
-        if plugged is False:
-            self._ending = present.now
-            closed = self._record(present).closed(present.wall, 'EVDisconnected')
-            self._transaction = closed.transaction
+            return [self._end(ended_time(self._began, known), 'Other', present)]
+        if plugged:
+            self._gone = None
+        elif plugged is False:
+            self._gone = gone = self._gone or present
+            if present.now - gone.now >= self._config.unplug_time:
+                self._ending = gone.now
+                closed = self._record(present).closed(ended_time(self._began, gone),
+                                                      'EVDisconnected')
+                self._transaction = closed.transaction
         return []
-
-    def _finished(self, now: float) -> bool:
-        """Whether the meter has said its last word on a session whose vehicle is gone."""
-        ending = now if self._ending is None else self._ending
-        if now - ending >= self._config.finish_time:
-            return True
-        meter = self._meter
-        return (meter is not None and meter.at >= ending
-                and not any(a >= PHASE_ACTIVE_AMPERAGE for a in meter.value.amperage))
 
     # -- what the meter says ---------------------------------------------------------------------
     def _measure(self, present: Moment) -> list[SessionRecord]:
         """Energy and phases of the running session; a register that cannot be its ends it."""
         meter, now = self._meter, present.now
-        if not self._running or self._unconfirmed is not None or meter is None:
-            return []
-        if meter.silence(now) > self._config.meter_silence:
+        if (not self._running or self._unconfirmed is not None or meter is None
+                or meter.silence(now) > self._config.meter_silence):
             return []
         reading = meter.value
-        other = self._register.other_meter(reading)
-        if other and self._ending is not None:
-            return []
-        taken = not other and self._register.take(now, reading)
-        if other or (self._unverified and not taken and math.isfinite(reading.energy_imported)):
-            ended = self._end(self._last_saved(present), 'Other', present)
-            self._begin(present, seen=False)
-            return [ended]
+        other = self._energy.other_meter(reading)
+        if other:
+            return [] if self._ending is not None else self._begin_anew(present)
+        taken = self._energy.take(now, reading)
+        if taken.shift is not None and self._unverified:
+            # no value fits the stored session: its vehicle may have gone, or its meter
+            began = self._energy.began
+            ended = self._begin_anew(present)
+            if not math.isnan(began):
+                self._transaction = replace(self._transaction, meter_start=began)
+            return ended
         transaction = self._transaction
-        if taken:
-            self._unverified = False
-            start = transaction.meter_start
-            transaction = replace(
-                transaction, meter_stop=self._register.value,
-                meter_start=self._register.value if math.isnan(start) else start)
+        if taken.believed or self._energy.estimated:
+            self._unverified &= not taken.believed
+            transaction = counted(transaction, self._energy, taken, reading,
+                                  late=self._offered_at < now)
         if meter.at >= self._plugged_at:
-            used = ''.join('1' if was == '1' or a >= PHASE_ACTIVE_AMPERAGE else '0' for was, a in
-                           zip(transaction.used_phases_session, reading.amperage, strict=True))
-            transaction = replace(transaction, used_phases_session=used)
+            transaction = replace(transaction, used_phases_session=used_phases(
+                transaction.used_phases_session, reading.amperage))
         self._transaction = transaction
         return []
 
-    def _last_saved(self, present: Moment) -> float:
-        """Unix s of the last record, for a session that must end there."""
-        return present.wall if self._recorded is None else self._recorded.saved.wall
+    def _begin_anew(self, present: Moment) -> list[SessionRecord]:
+        """Ends the session where it was last stored, and begins another one."""
+        saved = present if self._recorded is None else self._recorded.saved
+        ended = self._end(ended_time(self._began, saved), 'Other', present)
+        self._begin(present, seen=False)
+        return [ended]
+
+    def _settle(self, present: Moment) -> list[SessionRecord]:
+        """What is learned later: of ended sessions, and of when the running one began."""
+        began = set_right(self._began, present)
+        if self._running and began is not self._began:
+            self._began = began
+            self._transaction = replace(self._transaction, started_time=began.wall)
+        records = self._later.step(present, self._meter)
+        for record in records:
+            if record.transaction.session_id == self._transaction.session_id:
+                self._transaction = record.transaction
+        return records
 
     # -- what is said ----------------------------------------------------------------------------
     def _describe(self, pilot: ControlPilot | None, now: float) -> None:
         """Brings the transaction up to what pilot and decision say."""
-        config, decision = self._config, self._decision
-        heard = None
-        if decision is not None and decision.silence(now) <= config.decision_silence:
-            heard = decision.value
+        config = self._config
+        heard = self._live_decision(now, config.decision_silence)
         was = with_sources(self._transaction, heard, pilot)
         if pilot is None:
             spoke = self._pilot is not None
@@ -272,26 +281,16 @@ class Session:
             self._offered_at = min(self._offered_at, now)
             self._charged = self._charged or pilot.vehicle_status in {'C', 'D'}
         offered_for = now - self._offered_at if self._offered_at < math.inf else -1.0
-        state = state_of(pilot, heard, Course(now - self._plugged_at, offered_for, self._charged),
-                         start_time=config.start_time, settle_time=config.settle_time)
-        cause = was.recent_error_cause
-        if self._running:
-            cause = pilot.recent_error_cause or pilot.fault or cause
-        self._transaction = replace(
-            was, state='Finishing' if state == 'Idle' and self._ending is not None else state,
-            vehicle_status=pilot.vehicle_status, recent_error_cause=cause,
-            charge_controller_status=pilot.charge_controller_status)
-
-    def _live_pilot(self, now: float) -> ControlPilot | None:
-        if self._pilot is None or self._pilot.silence(now) > self._config.pilot_silence:
-            return None
-        return self._pilot.value
+        course = Course(now - self._plugged_at, offered_for, self._charged, self._running,
+                        self._gone is not None)
+        self._transaction = with_pilot(was, pilot, heard, course, start_time=config.start_time,
+                                       settle_time=config.settle_time)
 
     # -- what is stored --------------------------------------------------------------------------
     def _record(self, present: Moment) -> SessionRecord:
-        return SessionRecord(self._transaction, present, self._register.serial_number,
+        return SessionRecord(self._transaction, present, self._energy.serial_number,
                              self._offered_at < math.inf, self._charged,
-                             self._register.age(present.now))
+                             self._energy.age(present.now), self._began)
 
     def last_word(self, present: Moment) -> list[SessionRecord]:
         """What is to be stored when the process ends."""

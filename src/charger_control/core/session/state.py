@@ -28,11 +28,15 @@ class Course:
         plugged_for: s since the vehicle was plugged in.
         offered_for: s since current was first offered in this session; negative: not yet.
         charged: the vehicle has been ready to charge in this session.
+        running: there is a session.
+        gone: its vehicle is gone, or seems to be.
     """
 
     plugged_for: float
     offered_for: float
     charged: bool
+    running: bool = True
+    gone: bool = False
 
 
 def connected(pilot: ControlPilot) -> bool | None:
@@ -93,6 +97,19 @@ def with_sources(transaction: Transaction, decision: Decision | None, pilot: Con
         one_phase_limit_active=decision is not None and decision.phases == 1,
         phase_limit_source_name='' if decision is None else SOURCE_NAMES.get(
             decision.phase_source, decision.phase_source))
+
+
+def with_pilot(transaction: Transaction, pilot: ControlPilot, decision: Decision | None,
+               course: Course, *, start_time: float, settle_time: float) -> Transaction:
+    """The transaction with what a pilot that is heard says; see ``state_of``."""
+    state = state_of(pilot, decision, course, start_time=start_time, settle_time=settle_time)
+    cause = transaction.recent_error_cause
+    if course.running:
+        cause = pilot.recent_error_cause or pilot.fault or cause
+    return replace(
+        transaction, state='Finishing' if state == 'Idle' and course.gone else state,
+        vehicle_status=pilot.vehicle_status, recent_error_cause=cause,
+        charge_controller_status=pilot.charge_controller_status)
 
 
 def without_pilot(transaction: Transaction, *, spoke: bool, late: bool) -> Transaction:

@@ -35,6 +35,8 @@ class Transaction:
     phase_rotation_source_name: str = ''
     ocpp_transaction_id: str = ''
     recent_error_cause: str = ''
+    billable: bool = True
+    energy_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class SessionRecord:
         offered: current has been offered in this session.
         charged: the vehicle has been ready to charge in this session.
         register_age: s by which the register was older than that: the meter may have been silent.
+        began: when it began, as ``transaction.started_time`` says; None: an older version wrote it.
     """
 
     transaction: Transaction
@@ -72,10 +75,11 @@ class SessionRecord:
     offered: bool = False
     charged: bool = False
     register_age: float = 0.0
+    began: Moment | None = None
 
-    def closed(self, wall: float, reason: str) -> SessionRecord:
-        """The record once the session has ended at unix s ``wall``, never before it began."""
-        ended = max(wall, self.transaction.started_time)
+    def closed(self, ended: float, reason: str) -> SessionRecord:
+        """The record once the session has ended at unix s ``ended``, never before it began."""
+        ended = max(ended, self.transaction.started_time)
         return replace(self, transaction=replace(
             self.transaction, state='Idle', stop_reason=reason, ended_time=ended))
 
@@ -106,6 +110,8 @@ class SessionConfig:
         start_time: s that a vehicle may take to begin to charge.
         settle_time: s after plug-in in which the decision may still be about an empty socket.
         pilot_silence, meter_silence, decision_silence: s until an input counts as silent.
+        unplug_time: s for which the pilot must say A until the vehicle is gone: a glitch of it, or
+            a plug that is moved, ends no session.
         finish_time: s to wait for the meter's last word after unplug.
     """
 
@@ -121,4 +127,5 @@ class SessionConfig:
     pilot_silence: float = 2.0
     meter_silence: float = 3.0
     decision_silence: float = 5.0
+    unplug_time: float = 2.5
     finish_time: float = 5.0

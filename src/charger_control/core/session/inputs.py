@@ -1,0 +1,43 @@
+"""What the session block hears, each with its expiry."""
+
+from __future__ import annotations
+
+from charger_control.core.cppwm_controller.types import Decision
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851.types import ControlPilot
+
+
+class Inputs:
+    """The newest of each input, at the time when its device or block made it."""
+
+    def __init__(self) -> None:
+        self._pilot: Heard[ControlPilot] | None = None
+        self._meter: Heard[MeterReading] | None = None
+        self._decision: Heard[Decision] | None = None
+
+    def hear_pilot(self, heard: Heard[ControlPilot]) -> None:
+        """A state of the control pilot; one with an error renews nothing."""
+        if not heard.value.error:
+            self._pilot = Heard(heard.value, heard.at - max(0.0, heard.value.age))
+
+    def hear_meter(self, heard: Heard[MeterReading]) -> None:
+        """A reading of the meter; one with an error renews nothing."""
+        if not heard.value.error:
+            self._meter = Heard(heard.value, heard.at - max(0.0, heard.value.age))
+
+    def hear_decision(self, heard: Heard[Decision]) -> None:
+        """A decision of the controller."""
+        self._decision = heard
+
+    def _live_pilot(self, now: float, silence: float) -> ControlPilot | None:
+        """The pilot while it is heard; ``silence``: s after which it is not."""
+        if self._pilot is None or self._pilot.silence(now) > silence:
+            return None
+        return self._pilot.value
+
+    def _live_decision(self, now: float, silence: float) -> Decision | None:
+        """The decision while it is heard; ``silence``: s after which it is not."""
+        if self._decision is None or self._decision.silence(now) > silence:
+            return None
+        return self._decision.value
