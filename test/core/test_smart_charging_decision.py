@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import FOREVER, NAN, UNKNOWN_PHASES, in_force
+from charger_control.core.limits import FOREVER, NAN, in_force
+from charger_control.core.power import Conversion
 from charger_control.core.smart_charging import (
     Kind,
     Period,
@@ -28,6 +30,7 @@ from charger_control.core.smart_charging import (
 DAY = 86_400
 NOON = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp())
 RUNNING = Transaction(1, NOON - 600, 't1')
+NOMINAL = Conversion((230.0, 460.0, 690.0))
 
 
 def profile(*periods: tuple[float, ...], **fields: Any) -> Profile:
@@ -45,10 +48,10 @@ def block(*profiles: Profile, latest_wall: float = 0.0, **config: Any) -> SmartC
 
 
 def step(smart: SmartCharging, wall: float, *, now: float | None = None, trusted: bool = True,
-         voltage: tuple[float, float, float] = UNKNOWN_PHASES, phases: int = 3,
+         conversion: Conversion = NOMINAL,
          transaction: Transaction | None = RUNNING) -> SmartChargingDecision:
-    return smart.step(wall - NOON if now is None else now, wall, trusted, voltage=voltage,
-                      phases_in_use=phases, transaction=transaction)
+    return smart.step(wall - NOON if now is None else now, wall, trusted, conversion=conversion,
+                      transaction=transaction)
 
 
 def test_nothing_installed_is_no_opinion_for_good() -> None:
@@ -145,19 +148,19 @@ def test_below_6_a_is_passed_on_as_it_is() -> None:
     assert step(block(profile((0, 3.5))), NOON).limit.amperage == 3.5
 
 
-@pytest.mark.parametrize(('voltage', 'phases', 'given_phases', 'expected'), [
-    (UNKNOWN_PHASES, 3, None, 10.0),                      # nominal 230 V
-    ((240.0, 240.0, 240.0), 3, None, 6900 / 720),
-    ((240.0, 100.0, NAN), 3, None, 6900 / 720),           # what cannot be trusted is not used
-    (UNKNOWN_PHASES, 1, None, 30.0),
-    (UNKNOWN_PHASES, 3, 1, 10.0),                         # still on three phases: not 30 A
-    (UNKNOWN_PHASES, 1, 3, 10.0),                         # as the composite schedule says
+@pytest.mark.parametrize(('conversion', 'given_phases', 'expected'), [
+    (Conversion(), None, 6900 / 759),                     # unknown: 253 V
+    (Conversion((240.0, 480.0, 720.0), 3), None, 6900 / 720),
+    (Conversion((250.0, 485.0, 715.0), 3), None, 6900 / 715),
+    (NOMINAL, None, 10.0),
+    (replace(NOMINAL, phases=1), None, 30.0),
+    (NOMINAL, 1, 10.0),                                   # still on three phases: not 30 A
+    (replace(NOMINAL, phases=1), 3, 10.0),                # as the composite schedule says
 ])
 def test_a_power_is_spread_over_the_phases(
-        voltage: tuple[float, float, float], phases: int, given_phases: int | None,
-        expected: float) -> None:
+        conversion: Conversion, given_phases: int | None, expected: float) -> None:
     smart = block(profile((0, 6900.0, given_phases), unit=RateUnit.W))
-    decision = step(smart, NOON, voltage=voltage, phases=phases)
+    decision = step(smart, NOON, conversion=conversion)
     assert decision.limit.amperage == pytest.approx(expected)
     assert '6900 W' in decision.limit.reason
 

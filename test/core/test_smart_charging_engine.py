@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from charger_control.core.power import Conversion
 from charger_control.core.smart_charging import (
     NO_LIMIT,
     CompositeDefaults,
@@ -42,7 +43,7 @@ def test_nothing_installed_is_no_opinion_and_the_composite_is_the_hardware_limit
     assert engine.limit_at(1, MIDNIGHT) == NO_LIMIT
     assert not engine.limit_at(1, MIDNIGHT).is_given
     assert engine.next_change(1, MIDNIGHT) is None
-    assert engine.lowest_amperage(1, MIDNIGHT, MIDNIGHT + DAY, 230.0, 3) == (None, NO_LIMIT)
+    assert engine.lowest_amperage(1, MIDNIGHT, MIDNIGHT + DAY, Conversion()) == (None, NO_LIMIT)
     assert not engine.concerns(1)
     for unit, limit in ((RateUnit.A, 20.0), (RateUnit.W, 13_800.0)):
         for evse in (0, 1):

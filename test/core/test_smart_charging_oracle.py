@@ -16,6 +16,7 @@ from core.smart_charging_oracle import DAY, DEFAULTS, EVSES, Oracle, Zone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from charger_control.core.power import Conversion
 from charger_control.core.smart_charging import (
     Kind,
     Period,
@@ -166,7 +167,8 @@ def test_next_change_and_lowest_agree_with_the_oracle(scene: Scene) -> None:
             amperes.append(amperage)
         if power is not None:
             amperes.append(power / (230.0 * max(in_use, phases or 0)))
-    lowest, limit = engine.lowest_amperage(evse, scene.begin, horizon, 230.0, in_use,
-                                           assume_transaction=scene.assume)
+    lowest, limit = engine.lowest_amperage(
+        evse, scene.begin, horizon, Conversion((230.0, 460.0, 690.0), in_use),
+        assume_transaction=scene.assume)
     assert lowest == min(amperes, default=None)
     assert limit.phases == min((p for _, _, p in values.values() if p is not None), default=None)

@@ -27,6 +27,10 @@ def vcse(**fields: object) -> Vcse:
     return Vcse(VcseConfig('depot', FUSE, **fields))  # type: ignore[arg-type]
 
 
+UNKNOWN = 3 * 253.0
+"""V of three phases together that nobody measures."""
+
+
 def grid(now: float, amperage: Phases, age: float = 0.0, error: str = '') -> Heard[MeterReading]:
     return Heard(MeterReading(amperage=amperage, voltage=(230.0,) * 3, age=age, error=error), now)
 
@@ -131,16 +135,16 @@ class TestDimming:
     def test_a_power_becomes_the_same_amperage_on_each_phase(self) -> None:
         block = vcse(dimming=True)
         block.hear_dimming(Heard(Dimming(4200.0), 0.0))
-        assert block.step(0.0).amperage == pytest.approx((4200 / 690,) * 3)
+        assert block.step(0.0).amperage == pytest.approx((4200 / UNKNOWN,) * 3)
         assert 'dimmed to 4200 W' in block.step(0.0).reason
 
     def test_until_the_first_heartbeat_and_120_s_after_the_last_the_failsafe_counts(self) -> None:
         block = vcse(dimming=True)
-        assert block.step(0.0).amperage == pytest.approx((4200 / 690,) * 3)
+        assert block.step(0.0).amperage == pytest.approx((4200 / UNKNOWN,) * 3)
         block.hear_dimming(Heard(Dimming(math.nan), 10.0))
         assert block.step(130.0).amperage == FUSE
         lost = block.step(130.5)
-        assert lost.amperage == pytest.approx((4200 / 690,) * 3)
+        assert lost.amperage == pytest.approx((4200 / UNKNOWN,) * 3)
         assert 'no dimming heartbeat: 4200 W' in lost.reason
 
     @pytest.mark.parametrize('power', [-1.0, math.inf, -math.inf])
@@ -149,14 +153,14 @@ class TestDimming:
         why = block.hear_dimming(Heard(Dimming(power), 0.0))
         assert str(power) in why
         assert block.refused == 1
-        assert block.step(0.0).amperage == pytest.approx((4200 / 690,) * 3)
+        assert block.step(0.0).amperage == pytest.approx((4200 / UNKNOWN,) * 3)
 
     def test_the_measured_voltage_counts_while_it_is_fresh_and_can_be_trusted(self) -> None:
         block = vcse(dimming=True, grid_meter=True, other_loads_max=0.0)
         low = MeterReading(amperage=NOTHING, voltage=(210.0,) * 3)
         block.hear_grid(Heard(low, 0.0), NOTHING)
         assert block.step(0.0).amperage == pytest.approx((4200 / 630,) * 3)
-        assert block.step(11.0).amperage == pytest.approx((4200 / 690,) * 3)
+        assert block.step(11.0).amperage == pytest.approx((4200 / UNKNOWN,) * 3)
 
 
 class TestParent:
@@ -180,7 +184,7 @@ class TestParent:
 
     def test_what_is_asked_of_the_parent_is_bounded_by_what_can_be_used(self) -> None:
         block = vcse(parent='site', dimming=True)
-        block.hear_dimming(Heard(Dimming(6900.0), 0.0))
+        block.hear_dimming(Heard(Dimming(10.0 * UNKNOWN), 0.0))
         block.step(0.0, ParentAllocation(3.0, 4.0, ''))
         assert block.own_limit == pytest.approx(10.0)
 

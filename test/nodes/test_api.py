@@ -194,7 +194,7 @@ def test_a_store_that_is_deleted_gets_the_limits_again(graph: Any, tmp_path: Pat
 def test_power_follows_the_meter_and_the_phases(graph: Any, tmp_path: Path) -> None:
     _, limits, _ = started(graph, tmp_path, has_phase_shutoff=True)
     graph.ask(SET_LIMITS, set_power_limit=True, power_limit=4600.0)
-    graph.until(lambda: limits[-1].amperage == pytest.approx(4600 / 690))
+    graph.until(lambda: limits[-1].amperage == pytest.approx(4600 / 759))
     graph.say(METER, MeterReading((240.0,) * 3, (0.0,) * 3))
     graph.until(lambda: limits[-1].amperage == pytest.approx(4600 / 720), within=0.5)
     graph.say(DECISION, Decision(phases=1))

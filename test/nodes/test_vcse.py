@@ -36,22 +36,22 @@ class TestDimming:
         graph.start(Vcse, fuse=FUSE, dimming=True)
         budgets = graph.hear(VCSE_BUDGET)
         graph.until(lambda: budgets)
-        assert budgets[-1].amperage == pytest.approx((4200.0 / 690.0,) * 3)
+        assert budgets[-1].amperage == pytest.approx((4200.0 / 759.0,) * 3)
         assert 'no dimming heartbeat' in budgets[-1].reason
 
     def test_a_limit_counts_at_once_and_nan_ends_it(self, graph: Any) -> None:
         graph.start(Vcse, fuse=FUSE, dimming=True, rate=0.5)
         budgets = graph.hear(VCSE_BUDGET)
-        answer = graph.ask(SET_DIMMING, power=6900.0, client='grid operator')
+        answer = graph.ask(SET_DIMMING, power=7590.0, client='grid operator')
         assert (answer.success, answer.code, answer.timeout.sec) == (True, 'OK', 120)
         graph.until(lambda: budgets and budgets[-1].amperage == pytest.approx((10.0,) * 3), 1.0)
-        assert 'dimmed to 6900 W' in budgets[-1].reason
+        assert 'dimmed to 7590 W' in budgets[-1].reason
         graph.ask(SET_DIMMING, power=math.nan)
         graph.until(lambda: budgets[-1].amperage == (20.0,) * 3, 1.0)
 
     def test_without_another_heartbeat_the_failsafe_counts_again(self, graph: Any) -> None:
         graph.start(Vcse, fuse=FUSE, dimming=True, dimming_timeout=1.0, rate=10.0,
-                    dimming_failsafe_power=690.0)
+                    dimming_failsafe_power=759.0)
         budgets = graph.hear(VCSE_BUDGET)
         assert graph.ask(SET_DIMMING, power=math.nan).success
         graph.until(lambda: budgets and budgets[-1].amperage == (20.0,) * 3, 1.0)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from charger_control.core.heard import Heard
 from charger_control.core.limits import AmperageLimit
 from charger_control.core.moment import Moment
+from charger_control.core.power import Supply
 from charger_control.core.session import Transaction as SessionTransaction
 from charger_control.core.smart_charging import (
     Installation,
@@ -17,7 +18,6 @@ from charger_control.core.smart_charging import (
     SmartChargingConfig,
     SmartChargingDecision,
     Station,
-    Supply,
     Transaction,
 )
 from charger_control.core.smart_charging import SmartCharging as Decider
@@ -155,8 +155,7 @@ class SmartCharging(BlockNode):
     def _decide(self, installed: Installation) -> SmartChargingDecision:
         now, running = self.now(), self._keeper.running
         decision = self._decider.step(
-            now, self.wall(), self._trusted(), voltage=self._supply.voltage(now),
-            phases_in_use=self._supply.phases(now),
+            now, self.wall(), self._trusted(), conversion=self._supply.conversion(now),
             transaction=None if running is None else running.transaction)
         return without_lost(decision, self.values['lost_amperage']) if installed.lost else decision
 

@@ -2,14 +2,8 @@
 
 from charger_control.core.api.block import Answer, Api, Change
 from charger_control.core.api.course import Course
-from charger_control.core.api.types import (
-    ApiConfig,
-    Limits,
-    RefusedError,
-    SetLimits,
-    Supply,
-)
+from charger_control.core.api.types import ApiConfig, Limits, RefusedError, SetLimits
 from charger_control.core.api.values import Values
 
 __all__ = ['Answer', 'Api', 'ApiConfig', 'Change', 'Course', 'Limits', 'RefusedError', 'SetLimits',
-           'Supply', 'Values']
+           'Values']

@@ -12,21 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from charger_control.core.api.course import lowest
-from charger_control.core.api.types import ApiConfig, Limits, SetLimits, Supply
+from charger_control.core.api.types import ApiConfig, Limits, SetLimits
 from charger_control.core.api.values import Values, restored
 from charger_control.core.cppwm_controller.types import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import (
-    FOREVER,
-    PHASE_ACTIVE_AMPERAGE,
-    SILENCE,
-    UNKNOWN_PHASES,
-    AmperageLimit,
-    PhasesInUse,
-    SteadyVoltage,
-)
+from charger_control.core.limits import FOREVER, AmperageLimit
 from charger_control.core.moment import Moment
+from charger_control.core.power import Supply
 
 REWRITE_PERIOD = 5.0
 """s between tries to write what the store has refused."""
@@ -80,11 +73,8 @@ class Api:
         self._failed_at = 0
         self._unsaved = ''
         self._rewrite_at = -math.inf
-        self._phases = PhasesInUse(config.phases)
-        self._steady = SteadyVoltage()
-        self._voltage = UNKNOWN_PHASES
-        self._meter: Heard[MeterReading] | None = None
-        self._decision: Heard[Decision] | None = None
+        self._supply = Supply(config.phases, switches=config.has_phase_shutoff,
+                              timeout=config.meter_timeout)
 
     # -- inputs ----------------------------------------------------------------------------------
     def restore(self, stored: Mapping[str, Any], beat: Moment | None, present: Moment) -> Change:
@@ -102,17 +92,11 @@ class Api:
 
     def hear_meter(self, heard: Heard[MeterReading]) -> None:
         """Measured voltages, and the phases that carry current."""
-        if not heard.value.error:
-            self._meter = heard
-            self._voltage = self._steady.update(heard.at, heard.value.voltage)
-            self._phases.update(heard.at, heard.value.amperage,
-                                is_same_vehicle=self._has_vehicle(heard.at))
+        self._supply.hear_meter(heard)
 
     def hear_decision(self, heard: Heard[Decision]) -> None:
         """How many phases are switched on, and whether there is a vehicle."""
-        self._decision = heard
-        if not self._has_vehicle(heard.at):
-            self._phases.reset()
+        self._supply.hear_decision(heard.at, heard.value.phases, heard.value.requested_amperage)
 
     # -- requests --------------------------------------------------------------------------------
     def propose(self, request: SetLimits, present: Moment) -> Change:
@@ -155,7 +139,7 @@ class Api:
     # -- outputs ---------------------------------------------------------------------------------
     def limit(self, now: float) -> AmperageLimit:
         """The limit in force."""
-        supply, hold = self.supply(now), self._config.on_timeout_amperage
+        supply, hold = self._supply.conversion(now), self._config.on_timeout_amperage
         waiting = [item.values for item in self._pending if item.raises]
         course = lowest([values.course(now, supply, hold)
                          for values in (self._values, *(p.values for p in self._pending))], now)
@@ -175,30 +159,9 @@ class Api:
         """Why what is in force is not in the store; '' when it is."""
         return self._unsaved
 
-    def supply(self, now: float) -> Supply:
-        """What power limits are divided by now.
-
-        The phases that are switched on count where they can be switched, and only while none
-        carries current: one that does carry is counted, whatever the contactor should be.
-        """
-        heard = self._meter
-        if heard is None or heard.silence(now) > self._config.meter_timeout:
-            return Supply(phases=self._config.phases)
-        switched = 3
-        carrying = any(a >= PHASE_ACTIVE_AMPERAGE for a in heard.value.amperage)
-        if self._config.has_phase_shutoff and self._decision is not None and not carrying:
-            switched = self._decision.value.phases or 3
-        return Supply(self._voltage, self._phases.count(switched))
-
-    def _has_vehicle(self, now: float) -> bool:
-        """Whether one is known to be there: without, nothing is requested."""
-        heard = self._decision
-        return (heard is not None and heard.silence(now) <= SILENCE
-                and heard.value.requested_amperage > 0.0)
-
     # -- parts -----------------------------------------------------------------------------------
     def _raises(self, values: Values, before: Values, now: float) -> bool:
-        supply, hold = self.supply(now), self._config.on_timeout_amperage
+        supply, hold = self._supply.conversion(now), self._config.on_timeout_amperage
         return values.course(now, supply, hold).raises(before.course(now, supply, hold), now)
 
     def _add(self, request: SetLimits | None, values: Values, raises: bool,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.limits import MAX_AMPERAGE, NAN, UNKNOWN_PHASES, Phases
+from charger_control.core.limits import MAX_AMPERAGE, NAN
 
 DEFAULT_TIMEOUT = 300.0
 """s, how long a value is valid where the client says nothing (web-api.md)."""
@@ -115,11 +115,3 @@ class SetLimits:
 def _within(value: float, high: float) -> bool:
     """Whether ``value`` is 0..high, or NaN."""
     return math.isnan(value) or 0.0 <= value <= high
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """What a power limit is divided by: V of L1..L3 (NaN unknown) and the number of phases."""
-
-    voltage: Phases = UNKNOWN_PHASES
-    phases: int = 3

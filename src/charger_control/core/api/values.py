@@ -22,16 +22,10 @@ from charger_control.core.api.types import (
     TIMEOUTS,
     Limits,
     SetLimits,
-    Supply,
 )
-from charger_control.core.limits import (
-    MAX_AMPERAGE,
-    MIN_AMPERAGE,
-    NAN,
-    amperage_of_power,
-    usable_voltage,
-)
+from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
 from charger_control.core.moment import Moment, proven
+from charger_control.core.power import Conversion
 
 STOP_AMPERAGE = 5.95
 """A, where a power limit counts as less than 6 A: 4140 W at 231 V is still meant to be 6 A."""
@@ -99,17 +93,17 @@ class Values:
             client=''.join(c for c in request.client if c.isprintable())[:CLIENT_LENGTH])
 
     # -- what they mean --------------------------------------------------------------------------
-    def limit(self, supply: Supply) -> float:
+    def limit(self, supply: Conversion) -> float:
         """A per phase while the values are valid; NaN: no opinion."""
         if self.enabled is False:
             return 0.0
         amperage = 0.0 if self.amperage < MIN_AMPERAGE else self.amperage
-        by_power = amperage_of_power(self.power, supply.voltage, supply.phases)
+        by_power = supply.amperage(self.power)
         if self.power < MIN_POWER or by_power < STOP_AMPERAGE:
             by_power = 0.0
         return lower(amperage, by_power)
 
-    def course(self, now: float, supply: Supply, hold: float) -> Course:
+    def course(self, now: float, supply: Conversion, hold: float) -> Course:
         """What is allowed from ``now`` on; ``hold``: A per phase after a lapse, NaN for none."""
         if not self.anything:
             return Course()
@@ -120,7 +114,7 @@ class Values:
             limit = lower(limit, hold)
         return Course(limit, self.one_phase, self.until, hold)
 
-    def words(self, now: float, supply: Supply, hold: float) -> str:
+    def words(self, now: float, supply: Conversion, hold: float) -> str:
         """The values for a person, in one line."""
         if not self.anything:
             return 'API: no limit is set'
@@ -131,10 +125,10 @@ class Values:
             parts.append(f'{self.amperage:g} A' + (' (less than 6 A: 0 A)'
                                                    if self.amperage < MIN_AMPERAGE else ''))
         if not math.isnan(self.power):
-            amperage = amperage_of_power(self.power, supply.voltage, supply.phases)
+            amperage = supply.amperage(self.power)
             parts.append(f'{self.power:g} W ' + (
                 f'(less than {MIN_POWER:g} W: 0 A)' if self.power < MIN_POWER else
-                f'({amperage:.2f} A on {supply.phases} x {usable_voltage(supply.voltage):.0f} V)'))
+                f'({amperage:.2f} A on {supply.phases} x {supply.mean_voltage:.0f} V)'))
         if self.one_phase:
             parts.append('one phase')
         if not parts:

@@ -37,7 +37,6 @@ from charger_control.core.smart_charging.profiles import (
     Transaction,
 )
 from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
-from charger_control.core.smart_charging.supply import Supply
 from charger_control.core.smart_charging.validation import Station, conformed, validate
 
 __all__ = [
@@ -65,7 +64,6 @@ __all__ = [
     'SmartChargingConfig',
     'SmartChargingDecision',
     'Station',
-    'Supply',
     'Transaction',
     'composite_schedule',
     'conformed',

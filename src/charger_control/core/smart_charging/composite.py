@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charger_control.core.limits import NOMINAL_VOLTAGE
 from charger_control.core.smart_charging.engine import ProfileEngine
 from charger_control.core.smart_charging.occurrences import NO_PHASES
 from charger_control.core.smart_charging.profiles import Profile, RateUnit
@@ -17,6 +16,9 @@ from charger_control.core.smart_charging.timeline import (
     first_of_equals,
     total,
 )
+
+NOMINAL_VOLTAGE = 230.0
+"""V that W and A of a composite schedule convert with: it is told, nothing is drawn by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,7 @@ def composite_schedule(engine: ProfileEngine, evse: int, start: int, end: int, u
 def _periods(engine: ProfileEngine, timeline: Timeline, start: int, unit: RateUnit,
              defaults: CompositeDefaults) -> tuple[CompositePeriod, ...]:
     phases = np.where(timeline.phases == NO_PHASES, defaults.phases, timeline.phases)
-    values, owners = timeline.in_unit(unit, defaults.voltage, phases)
+    values, owners = timeline.in_unit(unit, defaults.voltage * phases)
     default = defaults.amperage if unit is RateUnit.A else defaults.power
     values = np.where(np.isinf(values), default, values)
     levels = np.array([*(p.stack_level for p in engine.profiles), 0])[owners]

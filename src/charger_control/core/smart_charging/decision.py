@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from charger_control.core.limits import FOREVER, NAN, AmperageLimit, Phases, usable_voltage
+from charger_control.core.limits import FOREVER, NAN, AmperageLimit
+from charger_control.core.power import Conversion
 from charger_control.core.smart_charging.clock import ClockWatch, utc
 from charger_control.core.smart_charging.engine import HORIZON, ProfileEngine
 from charger_control.core.smart_charging.profiles import DAY, Limit, Profile, Transaction
@@ -71,21 +72,6 @@ class SmartChargingDecision:
     warning: str = ''
 
 
-@dataclass(frozen=True, slots=True)
-class _Supply:
-    voltage: float
-    phases: int
-
-    def amperage(self, limit: Limit) -> tuple[float, Profile | None]:
-        """A per phase, inf where nothing limits. A power is spread over the phases in use.
-
-        Where the profile gives more phases than are in use, it is spread over those: what is
-        told to the CSMS counts with them, and it is the lower value.
-        """
-        amperage, owner = limit.in_amperes(self.voltage, max(self.phases, limit.phases or 0))
-        return (math.inf if amperage is None else amperage), owner
-
-
 class SmartCharging:
     """The block's decision. Not for several threads."""
 
@@ -112,43 +98,41 @@ class SmartCharging:
         self._profiles = tuple(profiles)
         self._renew(self._transaction)
 
-    def step(self, now: float, wall: float, wall_trusted: bool, *, voltage: Phases,
-             phases_in_use: int, transaction: Transaction | None) -> SmartChargingDecision:
+    def step(self, now: float, wall: float, wall_trusted: bool, *, conversion: Conversion,
+             transaction: Transaction | None) -> SmartChargingDecision:
         """The limit in force.
 
         Args:
             now: s, on a clock that only moves forward.
             wall: unix s, as the wall clock shows.
             wall_trusted: whether that was synchronised since boot.
-            voltage: V of L1, L2, L3 as measured; what cannot be trusted is not used.
-            phases_in_use: phases to spread a power over, 1..3.
+            conversion: what a power is divided by.
             transaction: the one running on this EVSE.
         """
         if transaction != self._transaction:
             self._renew(transaction)
         clock = self._clock.judge(now, wall, wall_trusted)
-        supply = _Supply(usable_voltage(voltage), phases_in_use)
         if not self._engine.concerns(self._config.evse):
             return SmartChargingDecision(
                 AmperageLimit(NAN, valid_for=FOREVER, reason='no charging profile is installed'))
         if clock.doubt:
-            return self._cautious(clock.wall, clock.doubt, supply)
-        return self._scheduled(clock.wall, supply)
+            return self._cautious(clock.wall, clock.doubt, conversion)
+        return self._scheduled(clock.wall, conversion)
 
     def _renew(self, transaction: Transaction | None) -> None:
         self._transaction = transaction
         running = {} if transaction is None else {transaction.evse: transaction}
         self._engine = ProfileEngine(self._profiles, running, self._config.time_zone)
 
-    def _scheduled(self, wall: float, supply: _Supply) -> SmartChargingDecision:
+    def _scheduled(self, wall: float, conversion: Conversion) -> SmartChargingDecision:
         lead = self._config.lead
         limit = self._limit_at(wall, wall)
-        amperage, owner = supply.amperage(limit)
-        change, following = self._change_after(wall, wall, supply)
+        amperage, owner = _amperage(limit, conversion)
+        change, following = self._change_after(wall, wall, conversion)
         if change is not None and following < amperage and change - wall <= lead + _CLOSE:
             limit = self._limit_at(change, wall)
-            amperage, owner = supply.amperage(limit)
-            change, following = self._change_after(change, wall, supply)
+            amperage, owner = _amperage(limit, conversion)
+            change, following = self._change_after(change, wall, conversion)
         if change is None:
             change_in, valid_for = math.inf, float(HORIZON)
         elif following < amperage:
@@ -163,14 +147,14 @@ class SmartCharging:
                 reason=f'{_words(limit, owner)}{until}'),
             owner, change_in)
 
-    def _cautious(self, wall: float, doubt: str, supply: _Supply) -> SmartChargingDecision:
+    def _cautious(self, wall: float, doubt: str, conversion: Conversion) -> SmartChargingDecision:
         """The lowest limit of the next 24 h; where none is found, what counts in a silence."""
         config = self._config
         least, limit = self._engine.lowest_amperage(
-            config.evse, wall, wall + DAY, supply.voltage, supply.phases,
+            config.evse, wall, wall + DAY, conversion,
             assume_transaction=config.assume_transaction)
         amperage = config.lost_amperage if least is None else least
-        _, owner = supply.amperage(limit)
+        _, owner = _amperage(limit, conversion)
         return SmartChargingDecision(
             AmperageLimit(
                 amperage=amperage, phases=_phases(limit), valid_for=DOUBT_VALID_FOR,
@@ -185,13 +169,19 @@ class SmartCharging:
                                      assume_transaction=self._config.assume_transaction)
 
     def _change_after(self, at: float, start: float,
-                      supply: _Supply) -> tuple[int | None, float]:
+                      conversion: Conversion) -> tuple[int | None, float]:
         """When the limit changes next, and to how many A; inf where nothing limits then."""
         change = self._engine.next_change(self._config.evse, at, start=start,
                                           assume_transaction=self._config.assume_transaction)
         if change is None:
             return None, math.inf
-        return change, supply.amperage(self._limit_at(change, start))[0]
+        return change, _amperage(self._limit_at(change, start), conversion)[0]
+
+
+def _amperage(limit: Limit, conversion: Conversion) -> tuple[float, Profile | None]:
+    """A per phase, inf where nothing limits, and who does."""
+    amperage, owner = limit.in_amperes(conversion)
+    return (math.inf if amperage is None else amperage), owner
 
 
 def _phases(limit: Limit) -> int:

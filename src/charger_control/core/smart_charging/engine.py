@@ -9,6 +9,7 @@ from datetime import UTC, tzinfo
 
 import numpy as np
 
+from charger_control.core.power import Conversion
 from charger_control.core.smart_charging.occurrences import NO_PHASES, PreparedProfile
 from charger_control.core.smart_charging.profiles import (
     DAY,
@@ -106,7 +107,7 @@ class ProfileEngine:
                 return int(day.times[begin + int(differs.argmax())])
         return None
 
-    def lowest_amperage(self, evse: int, begin: float, end: float, voltage: float, phases: int, *,
+    def lowest_amperage(self, evse: int, begin: float, end: float, conversion: Conversion, *,
                         assume_transaction: bool = False) -> tuple[float | None, Limit]:
         """The lowest limit of [begin, end), for when the time is not known for sure.
 
@@ -114,8 +115,7 @@ class ProfileEngine:
             evse: 1 or more.
             begin: unix s.
             end: unix s.
-            voltage: V, to spread a power over the phases.
-            phases: phases in use, 1..3; a profile that gives more is counted with those.
+            conversion: of W; a profile that gives more phases is counted with those.
             assume_transaction: without a transaction, as if one began at ``begin``.
 
         Returns:
@@ -125,10 +125,11 @@ class ProfileEngine:
         least = math.inf
         found = NO_LIMIT
         fewest = NO_PHASES
+        volts = np.array(conversion.volts)
         for day, first, last in self._parts(evse, _second(begin), _second(end), _second(begin),
                                             assume_transaction):
             given = np.where(day.phases == NO_PHASES, 0, day.phases)
-            amperage, _ = day.in_unit(RateUnit.A, voltage, np.maximum(given, phases))
+            amperage, _ = day.in_unit(RateUnit.A, volts[np.maximum(given, conversion.phases) - 1])
             index = first + int(amperage[first:last].argmin())
             fewest = min(fewest, int(day.phases[first:last].min()))
             if amperage[index] < least:

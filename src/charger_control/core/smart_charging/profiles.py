@@ -9,6 +9,8 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from charger_control.core.power import Conversion
+
 DAY = 86_400
 """s."""
 
@@ -180,19 +182,17 @@ class Limit(NamedTuple):
         """Whether both allow the same, whoever set it."""
         return self[:3] == other[:3]
 
-    def in_amperes(self, voltage: float, phases: int) -> tuple[float | None, Profile | None]:
-        """The limit in A per phase with its owner, ``power`` spread over ``phases``."""
-        power = None if self.power is None else self.power / (voltage * phases)
+    def in_amperes(self, conversion: Conversion) -> tuple[float | None, Profile | None]:
+        """The limit in A per phase with its owner; ``power`` is spread over the phases that count.
+
+        Where the profile gives more phases, it is spread over those: what is told to the CSMS
+        counts with them, and it is the lower value.
+        """
+        power = None if self.power is None else conversion.amperage(
+            self.power, max(conversion.phases, self.phases or 0))
         if self.amperage is None or (power is not None and power < self.amperage):
             return power, self.power_owner
         return self.amperage, self.amperage_owner
-
-    def in_watts(self, voltage: float, phases: int) -> tuple[float | None, Profile | None]:
-        """The limit in W with its owner, ``amperage`` taken on ``phases`` phases."""
-        amperage = None if self.amperage is None else self.amperage * voltage * phases
-        if self.power is None or (amperage is not None and amperage < self.power):
-            return amperage, self.amperage_owner
-        return self.power, self.power_owner
 
 
 NO_LIMIT = Limit()

@@ -48,13 +48,11 @@ class Timeline:
         """Where an instant of the window is, unix s."""
         return bisect_right(self._instants, at) - 1
 
-    def in_unit(self, unit: RateUnit, voltage: float,
-                phases: Integers) -> tuple[Floats, Integers]:
-        """Limits and owners in one unit, W and A taken for ``phases``; inf where none is given.
+    def in_unit(self, unit: RateUnit, watts_per_ampere: Floats) -> tuple[Floats, Integers]:
+        """Limits and owners in one unit; inf where none is given.
 
         The lower one of both counts, of equals the one that was given in ``unit``.
         """
-        watts_per_ampere = voltage * phases
         if unit is RateUnit.A:
             given, owner, other_owner = self.amperage, self.amperage_owner, self.power_owner
             other = self.power / watts_per_ampere

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
-from charger_control.core.limits import Phases, usable_voltage
+from charger_control.core.limits import Phases
+from charger_control.core.power import PhaseVoltages
 from charger_control.core.vcse.config import VcseConfig
 from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
 
@@ -54,6 +55,7 @@ class Vcse:
         self._others: Heard[Phases] | None = None
         self._grid: Heard[MeterReading] | None = None
         self._dimming: Heard[Dimming] | None = None
+        self._voltages = PhaseVoltages(config.grid_meter_lost)
         self._last: Phases = (0.0, 0.0, 0.0)
         self._given = RecentMaximum(config.fall_time)
         self._started: float | None = None
@@ -77,6 +79,7 @@ class Vcse:
         reading = heard.value
         if reading.error:
             return
+        self._voltages.hear(heard)
         if not all(abs(a) <= LARGEST_AMPERAGE for a in reading.amperage):
             self._refuse(f'grid meter amperage {list(reading.amperage)} (allowed: three numbers '
                          f'within {LARGEST_AMPERAGE:g} A)')
@@ -187,9 +190,7 @@ class Vcse:
         else:
             power = heard.value.power
             reason = f'dimmed to {power:g} W'
-        trusted = self._grid is not None and self._grid.silence(now) <= config.grid_meter_lost
-        voltage = usable_voltage(self._grid.value.voltage if self._grid and trusted else ())
-        amperage = power / (voltage * PHASES)
+        amperage = power / sum(self._voltages.now(now))
         return (amperage, amperage, amperage), reason
 
     def _refuse(self, why: str) -> None:
