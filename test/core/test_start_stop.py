@@ -202,11 +202,11 @@ def test_12_closings_in_an_hour_then_suspended_with_a_warning():
     desk = Desk().plugged_in()
     desk.closed = False
     closings(desk, 11)
-    assert not desk.it.too_many_closings()
+    assert not desk.it.closings.too_many
     assert desk.running
     desk.closed = True
     assert desk.tick(), 'the 12th may go on'
-    assert desk.it.too_many_closings()
+    assert desk.it.closings.too_many
     desk.closed = False
     assert not desk.tick(), 'once open it may not close again'
     assert '12 times within an hour' in desk.reason
@@ -225,7 +225,7 @@ def test_a_contactor_that_stays_closed_is_one_closing():
     desk = Desk().plugged_in()
     for _ in range(20_000):
         assert desk.tick()
-    assert not desk.it.too_many_closings()
+    assert not desk.it.closings.too_many
 
 
 def test_a_contactor_found_closed_counts():
@@ -236,9 +236,9 @@ def test_a_contactor_found_closed_counts():
     desk.closed = False
     desk.tick()
     closings(desk, 10)
-    assert not desk.it.too_many_closings()
+    assert not desk.it.closings.too_many
     closings(desk, 1)
-    assert desk.it.too_many_closings()
+    assert desk.it.closings.too_many
 
 
 def test_unplugging_gives_no_new_closings():

@@ -1,10 +1,20 @@
-"""Parameters of the cppwm_controller node: one truth for each default."""
+"""The cppwm_controller node: its parameters, one truth for each default, and what it keeps."""
 
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
 from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
-from charger_control.core.cppwm_controller import ControllerConfig
+from charger_control.core.cppwm_controller import ControllerConfig, Flags
+from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.pi import PiConfig
-from charger_control.nodes.cppwm_controller import PARAMS, config_of
+from charger_control.nodes.cppwm_controller import PARAMS, CppwmController, config_of
+from charger_control.ros.diagnostics import Health, Level
+from charger_control.ros.interfaces import CONTROL_PILOT, DECISION
+from charger_control.store import store_file
 
 DEFAULTS = {param.name: param.default for param in PARAMS}
 
@@ -17,3 +27,58 @@ def test_every_figure_of_the_regulator_is_a_parameter_and_arrives():
     for field in fields(PiConfig):
         config = config_of(DEFAULTS | {f'pi.{field.name}': 0.875})
         assert getattr(config.pi, field.name) == 0.875
+
+
+class Charger:
+    """The node, with a board whose contactor the test moves."""
+
+    def __init__(self, graph: Any, folder: Path) -> None:
+        self.graph, self.folder = graph, folder
+        self.decisions = graph.hear(DECISION)
+        self.start()
+
+    def start(self) -> None:
+        self.node = self.graph.start(
+            CppwmController, state_dir=str(self.folder), sources=['hw'], closings_per_hour=3,
+            **{'team.managed': False})
+
+    def contactor(self, closed: bool) -> None:
+        """The board says so, and it has been heard."""
+        self.graph.say(CONTROL_PILOT, ControlPilot('B', 'B1', 0.0, contactor_feedback=closed))
+        self.graph.until(lambda: self.node._controller.closings.closed is closed)
+
+    @property
+    def stops(self) -> bool:
+        self.decisions.clear()
+        self.graph.until(lambda: self.decisions)
+        return bool(self.decisions[-1].flags & Flags.TOO_MANY_CLOSINGS)
+
+    def health(self) -> Health:
+        return next(h for h in self.node.health() if h.task == 'store')
+
+
+def test_closings_within_an_hour_are_counted_over_restarts(graph: Any, tmp_path: Path) -> None:
+    """Each restart forgot them: 55 in an hour where 12 are allowed."""
+    charger = Charger(graph, tmp_path)
+    for end in (graph.stop, graph.kill, graph.stop):
+        assert not charger.stops
+        charger.contactor(True)
+        charger.contactor(False)
+        graph.until(lambda: charger.node._closings.is_written)
+        end(charger.node)
+        charger.start()
+    assert charger.stops
+    assert charger.health().level is Level.OK
+
+
+def test_closings_that_cannot_be_read_leave_one_and_are_said(graph: Any, tmp_path: Path) -> None:
+    charger = Charger(graph, tmp_path)
+    charger.contactor(True)
+    graph.stop(charger.node)
+    with closing(sqlite3.connect(store_file(str(tmp_path)), isolation_level=None)) as store:
+        store.execute("UPDATE value SET body = '{}' WHERE key = 'closings'")
+    charger.start()
+    assert not charger.stops
+    charger.contactor(True)
+    assert charger.stops
+    assert (charger.health().level, 'closings' in charger.health().message) == (Level.WARN, True)

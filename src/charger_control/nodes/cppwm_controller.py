@@ -11,9 +11,11 @@ from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.limits import AmperageLimit
+from charger_control.core.moment import Moment
 from charger_control.core.pi import PiConfig
 from charger_control.core.team import TeamAllocation
 from charger_control.nodes import membership
+from charger_control.nodes.closings_keeper import ClosingsKeeper
 from charger_control.nodes.membership import Membership, first_sequence
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
@@ -29,8 +31,7 @@ from charger_control.ros.interfaces import (
 from charger_control.ros.node import BlockNode, member_name
 from charger_control.ros.parameters import Param
 from charger_control.ros.runner import run
-from charger_control.store.place import store_file
-from charger_control.store.store import Store
+from charger_control.store import Store, moment, store_file
 
 REPEAT = 1.0
 """s after which an unchanged decision is repeated."""
@@ -83,8 +84,8 @@ PARAMS = (
     *(Param(f'pi.{name}', getattr(_PI, name), about, unit, low=low, high=high)
       for name, about, unit, low, high in _PI_RANGES),
     *membership.PARAMS,
-    Param('state_dir', '', 'where the number of starts is kept; empty: '
-          '~/.local/state/charger_control/<namespace>'),
+    Param('state_dir', '', "where the number of starts and the contactor's closings are kept; "
+          'empty: ~/.local/state/charger_control/<namespace>'),
 )
 
 
@@ -120,16 +121,21 @@ class CppwmController(BlockNode):
         for source in self._controller.sources:
             self.hear(LIMIT_SOURCES[source],
                       lambda heard, source=source: self._on_limit(source, heard))
-        self._membership = self._join() if self.values['team.managed'] else None
+        store = Store(store_file(self.values['state_dir'], self.get_namespace()),
+                      clock=self._simulated_moment if self._simulated else moment)
+        self._store = store
+        self._closings = ClosingsKeeper(store, self._controller.closings)
+        self._membership = self._join(store) if self.values['team.managed'] else None
         self.hear(METER, self._on_meter)
         self.hear(CONTROL_PILOT, self._on_pilot)
         self.every(self.values['rate'], self._step)
         self.every(1.0, self._count_publishers)
 
-    def _join(self) -> Membership:
-        store = Store(store_file(self.values['state_dir'], self.get_namespace()))
+    def _simulated_moment(self) -> Moment:
+        return Moment('', self.now(), self.wall(), True)
+
+    def _join(self, store: Store) -> Membership:
         sequence = first_sequence(store, self.wall())
-        store.close()
         self.hear(TEAM_ALLOCATION, self._on_allocation)
         return Membership(self.values, member_name(self.values['team.member'],
                                                    self.get_namespace()),
@@ -168,6 +174,7 @@ class CppwmController(BlockNode):
         result = self._controller.step(now, membership and membership.allocation(now))
         before = None if self._result is None else self._result.decision
         self._result = result
+        self._closings.keep(now)
         self._publish_available(result.available)
         self._publish_charging(result.charging)
         if result.decision != before or now - self._decided_at >= REPEAT:
@@ -191,7 +198,12 @@ class CppwmController(BlockNode):
                   'flags': '|'.join(f.name or '' for f in flags)}
         for name, source in self._controller.sources.items():
             values[f'{name}.refused'] = str(source.refused)
-        return [Health('decision', level, decision.reason, values)]
+        return [Health('decision', level, decision.reason, values),
+                self._closings.health(self.now())]
+
+    def close(self) -> None:
+        """Has what waits written, closes the store."""
+        self._store.close()
 
 
 def _state(pilot: ControlPilot) -> tuple[str, str]:

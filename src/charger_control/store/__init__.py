@@ -9,6 +9,7 @@ room                  key               value
 ``iso61851``          ``fault``         the latched fault: ``name`` ('' none), ``wall`` (unix s)
 ``team``              ``term``          ``number``, written before the term is used
 ``cppwm_controller``  ``epoch``         ``number`` of starts: requests are numbered above all before
+``cppwm_controller``  ``closings``      of the contactor within an hour: ``ago`` s, ``closed``
 ``smart_charging``    ``profile…``      charging profiles, and whether some were lost
 ``store``             ``clock``         the last note of the time, written by the store itself
 ====================  ================  ==========================================================

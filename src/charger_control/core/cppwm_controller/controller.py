@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from charger_control.core.cppwm_controller.closings import Closings
+from charger_control.core.cppwm_controller.config import ControllerConfig
 from charger_control.core.cppwm_controller.drawable import Drawable
 from charger_control.core.cppwm_controller.limit_source import (
     LimitSource,
@@ -13,7 +15,7 @@ from charger_control.core.cppwm_controller.limit_source import (
     fewest_phases,
     lowest,
 )
-from charger_control.core.cppwm_controller.start_stop import StartStop, StartStopConfig
+from charger_control.core.cppwm_controller.start_stop import StartStop
 from charger_control.core.cppwm_controller.types import (
     Allocation,
     AvailableAmperage,
@@ -25,51 +27,13 @@ from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN, AmperageLimit
-from charger_control.core.pi import Pi, PiConfig
+from charger_control.core.pi import Pi
 
 CONNECTED = frozenset('BCD')
 KNOWN = frozenset('ABCD')
 """States that say whether a vehicle is there; E, F, R and S do not."""
 REFUSAL_MEMORY = 60.0
 """s for which a refused input stays visible in the flags."""
-
-
-@dataclass(frozen=True, slots=True)
-class ControllerConfig:
-    """Figures of the controller; each is a parameter of the node.
-
-    Attributes:
-        sources: names of the limit sources; nothing is offered before each was heard once.
-        closed_loop: the meter has phase currents to regulate on.
-        meter_period: s between two samples of the meter.
-        meter_silent, meter_lost, meter_gone: s and periods (the longer counts) of meter silence
-            until trim is frozen / 6 A at most / 0 A.
-        pilot_silence: s until the control pilot counts as lost.
-        own_trim: A that the PI may add when no team manages this charge point.
-        fall_time: s that a vehicle may take to obey a lower signal.
-        installed_amperage: A, what the board may offer by itself while nothing is known of it.
-        valid_for: s for which an available_amperage counts.
-    """
-
-    sources: tuple[str, ...] = ('hw', 'api')
-    closed_loop: bool = True
-    meter_period: float = 0.2
-    meter_silent: tuple[float, float] = (3.0, 2.5)
-    meter_lost: tuple[float, float] = (11.0, 4.0)
-    meter_gone: tuple[float, float] = (60.0, 20.0)
-    pilot_silence: float = 2.0
-    own_trim: float = 2.0
-    fall_time: float = 6.0
-    installed_amperage: float = 32.0
-    valid_for: float = 1.0
-    start_stop: StartStopConfig = field(default_factory=StartStopConfig)
-    pi: PiConfig = field(default_factory=PiConfig)
-
-    def meter_limits(self) -> tuple[float, float, float]:
-        """The three silences of the meter in s."""
-        steps = (self.meter_silent, self.meter_lost, self.meter_gone)
-        silent, lost, gone = (max(s, n * self.meter_period) for s, n in steps)
-        return silent, lost, gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +93,11 @@ class Controller:
             return
         self._pilot = Heard(pilot, heard.at - pilot.age)
 
+    @property
+    def closings(self) -> Closings:
+        """The contactor's closings of the last hour: to be kept over restarts."""
+        return self._start_stop.closings
+
     # -- the decision ----------------------------------------------------------------------------
     def step(self, now: float, allocation: Allocation | None) -> Result:
         """One tick.
@@ -164,10 +133,10 @@ class Controller:
         connected = None
         if pilot is not None and pilot.vehicle_status in KNOWN:
             connected = pilot.vehicle_status in CONNECTED
-        closed = pilot is not None and _contactor_closed(pilot)
+        closed = None if pilot is None else _contactor_closed(pilot)
         running, hold = self._start_stop.step(now, allowed, connected=connected, closed=closed,
                                               own_enable=self._own_enable(opinions, limit_source))
-        if self._start_stop.too_many_closings():
+        if self._start_stop.closings.too_many:
             flags |= Flags.TOO_MANY_CLOSINGS
         if hold and not running:
             flags |= Flags.HOLD

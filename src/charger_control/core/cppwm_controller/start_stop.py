@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
-HOUR = 3600.0
+from charger_control.core.cppwm_controller.closings import Closings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,11 @@ class StartStopConfig:
 
 
 class StartStop:
-    """Whether to charge, with hysteresis, holds and a bound on contactor closings."""
+    """Whether to charge, with hysteresis, holds and a bound on contactor closings.
+
+    Attributes:
+        closings: of the contactor, within the last hour.
+    """
 
     def __init__(self, config: StartStopConfig) -> None:
         self._config = config
@@ -43,15 +46,14 @@ class StartStop:
         self._hold_until = float('-inf')
         self._present_until = float('-inf')
         self._steady_since: float | None = None
-        self._closed = False
-        self._closings: deque[float] = deque()
+        self.closings = Closings(config.closings_per_hour)
 
     @property
     def running(self) -> bool:
         """Whether charging is wanted since the last step."""
         return self._running
 
-    def step(self, now: float, allowed: float, *, connected: bool | None, closed: bool,
+    def step(self, now: float, allowed: float, *, connected: bool | None, closed: bool | None,
              own_enable: bool) -> tuple[bool, str]:
         """One tick.
 
@@ -59,14 +61,15 @@ class StartStop:
             now: s.
             allowed: A per phase, the least of all limits and the team's answer.
             connected: whether a vehicle is plugged in; None: not known now.
-            closed: whether the contactor is closed, as far as known.
+            closed: whether the contactor is closed; None: not known now.
             own_enable: a client has just lifted the limit that had stopped charging.
 
         Returns:
             Whether to charge, and why not, in words ('' if the limits alone say so).
         """
         config = self._config
-        self._count_closing(now, closed)
+        closings = self.closings
+        closings.step(now, closed)
         if connected is not None and connected != self._connected:
             if connected and self._connected is None:
                 self._present_until = now + config.present_hold
@@ -79,7 +82,7 @@ class StartStop:
         elif self._steady_since is None:
             self._steady_since = now
 
-        worn = len(self._closings) >= config.closings_per_hour and not closed
+        worn = closings.too_many and not closings.closed
         if self._running:
             if not connected or allowed < config.stop_amperage or worn:
                 self._running = False
@@ -99,16 +102,5 @@ class StartStop:
         self._running = True
         return True, ''
 
-    def too_many_closings(self) -> bool:
-        """Whether the contactor has closed as often as is allowed in an hour."""
-        return len(self._closings) >= self._config.closings_per_hour
-
-    def _count_closing(self, now: float, closed: bool) -> None:
-        if closed and not self._closed:
-            self._closings.append(now)
-        self._closed = closed
-        while self._closings and now - self._closings[0] > HOUR:
-            self._closings.popleft()
-
     def _wear(self) -> str:
-        return f'the contactor closed {len(self._closings)} times within an hour'
+        return f'the contactor closed {self.closings.count} times within an hour'
