@@ -209,3 +209,54 @@ def test_sigterm_does_not_wait_for_ever_for_a_board_that_never_takes_it(desk):
     assert not stopped(desk)
     assert desk.run(0.125).open_contactor
     assert stopped(desk)
+
+
+# -- a vehicle that waits in C ---------------------------------------------------------------------
+
+class WaitingInC(PilotDesk):
+    """A vehicle that stays in C; its board closes as soon as it has taken an offer, and the meter
+    may see the current before the board is asked again.
+
+    Attributes:
+        period: s between two answers of the board.
+    """
+
+    def __init__(self, period, **config):
+        super().__init__('C', **config)
+        self.period, self.obeys = period, False
+        self._asked_at = self.now
+        self.openings, self.faults = 0, set()
+
+    def step(self):
+        offer = self.result.offer if self.result else None
+        closed = offer is not None
+        self.amperage = (16.0, 0.0, 0.0) if closed else (0.0, 0.0, 0.0)
+        self.board_alive = self.now - self._asked_at >= self.period
+        if self.board_alive:
+            self._asked_at = self.now
+            self.set(signaled_amperage=offer or 0.0, contactor_closed=closed)
+        result = super().step()
+        self.openings += result.open_contactor
+        self.faults |= {result.pilot.fault} - {''} if result.pilot else set()
+        return result
+
+
+@pytest.mark.parametrize('period', [0.0625, 0.25, 0.5])
+@pytest.mark.parametrize('pause', [7.0, 60.0, 3600.0])
+def test_an_offer_after_a_pause_with_the_vehicle_waiting_in_c_is_no_fault(period, pause):
+    desk = WaitingInC(period)
+    desk.run(12.0)
+    assert desk.result.offer == 16.0
+    desk.available = AvailableAmperage(0.0, 0.0, False)
+    desk.run(pause)
+    assert desk.result.offer is None
+    desk.available = AvailableAmperage(16.0, 16.0, True)
+    desk.run(30.0)
+    assert (desk.faults, desk.openings) == (set(), 0)
+    assert desk.result.offer == 16.0
+
+
+def test_a_start_with_a_vehicle_waiting_in_c_is_no_fault():
+    desk = WaitingInC(0.25)
+    desk.run(60.0)
+    assert (desk.faults, desk.openings, desk.result.offer) == (set(), 0, 16.0)

@@ -99,6 +99,7 @@ class CurrentPilotControl(PilotInputs):
             hold = self._config.present_hold if board.letter in PRESENT else 0.0
             self._hold_until = now + hold
         meter = self._measured(now, self._config.meter_timeout)
+        self._note_signal(now, board.signaled_amperage)     # an offer in this answer counts in it
         # said with the order to open: once that is obeyed the board shows nothing of it any more
         overdue = board.contactor_closed is True and self._is_overdue(now, board)
         fault = self.faults.step(
@@ -112,7 +113,7 @@ class CurrentPilotControl(PilotInputs):
         else:
             self._follow(now, board)
         offer = self._signal.amperage or None
-        self._note_offer(now, offer, board.signaled_amperage)
+        self._note_order(now, offer)
         return PilotResult(offer, self._must_open(now, board, fault),
                            self._publish(now, reading, withheld), self.faults.latched)
 
@@ -147,11 +148,13 @@ class CurrentPilotControl(PilotInputs):
         bound = self._bound(now, board.cable_amperage if self._config.socket else math.inf)
         self._signal.step(now, wanted.commanded_amperage, wanted.available_amperage, bound)
 
-    def _note_offer(self, now: float, offer: float | None, signaled: float) -> None:
+    def _note_order(self, now: float, offer: float | None) -> None:
         if offer is not None:
             self._withdrawn_at = None
         elif self._withdrawn_at is None:
             self._withdrawn_at = now
+
+    def _note_signal(self, now: float, signaled: float) -> None:
         if signaled > 0.0:
             self._no_offer_since = None
         elif self._no_offer_since is None:
@@ -171,10 +174,11 @@ class CurrentPilotControl(PilotInputs):
 
     def _has_had_its_time(self, now: float) -> bool:
         """Whether a vehicle must have stopped: stop_time after the board offers nothing, or has
-        not done so although it was told to."""
+        not done so although it was told to. While it is told to offer, no vehicle has to."""
         stop_time, told, heard = self._config.stop_time, self._withdrawn_at, self._no_offer_since
-        return ((heard is not None and now - heard > stop_time)
-                or (told is not None and now - told > stop_time + ACKNOWLEDGE_TIME))
+        return told is not None and (
+            (heard is not None and now - heard > stop_time)
+            or now - told > stop_time + ACKNOWLEDGE_TIME)
 
     def _publish(self, now: float, reading: Heard[PilotReading], withheld: str) -> ControlPilot:
         """What the board says; while it is fresh, a failing link is no error yet."""

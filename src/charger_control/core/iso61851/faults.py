@@ -160,8 +160,10 @@ class Faults:
         over = drawn > config.over_current_gain * (highest + config.over_current_offset)
         if self._over_current(now, over and highest > 0.0) > config.over_current_time:
             return OVER_CURRENT
-        if (letter in {'C', 'D'} and no_offer > config.stop_time
-                and (contactor_closed or drawn > config.welded_amperage)):
+        # a sample newer than the board's word may be of an offer that it has taken since
+        draws = (amperage is not None and amperage.at <= read_at
+                 and drawn > config.welded_amperage)
+        if letter in {'C', 'D'} and no_offer > config.stop_time and (contactor_closed or draws):
             return NOT_STOPPING
         return cause or self._of_letter(letter)
 
