@@ -16,6 +16,7 @@ import pytest
 
 from charger_control.core.cppwm_controller import Decision
 from charger_control.core.fiscal_meter import MeterReading
+from charger_control.nodes import api
 from charger_control.nodes.api import PARAMS, Api
 from charger_control.ros.convert import duration
 from charger_control.ros.diagnostics import Level
@@ -27,7 +28,7 @@ from charger_control.ros.interfaces import (
     SET_LIMITS,
 )
 from charger_control.ros.parameters import ParameterError, check
-from charger_control.store import Reader, store_file
+from charger_control.store import Reader, ReadOnlyError, store_file
 
 
 @contextmanager
@@ -156,6 +157,27 @@ def test_a_full_store(graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert 'free space' in node.health()[1].message
     graph.until(lambda: documents[-1].persistent)
     assert stored(tmp_path)['amperage'] == 8.0
+
+
+def test_what_is_stored_but_cannot_be_read_holds_the_safe_value_until_it_can(
+        graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, _, _ = started(graph, tmp_path)
+    set_amperage(graph, 12.0)
+    graph.kill(node)
+    with monkeypatch.context() as patch:
+        def broken(*_: Any) -> None:
+            raise ReadOnlyError('store: I/O error')
+
+        patch.setattr(Reader, 'get', broken)
+        patch.setattr(api, 'RETRY_PERIOD', 0.3)
+        node, limits, _ = started(graph, tmp_path)
+        assert limits[-1].amperage == 0.0
+        assert 'cannot be read' in limits[-1].reason
+        assert node.health()[1].level is Level.ERROR
+        graph.turn(0.5)
+        assert limits[-1].amperage == 0.0
+    graph.until(lambda: limits[-1].amperage == 12.0)
+    assert node.health()[1].level is Level.OK
 
 
 def test_a_store_that_cannot_be_opened(graph: Any, tmp_path: Path) -> None:

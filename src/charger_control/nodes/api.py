@@ -19,9 +19,11 @@ from charger_control.ros.interfaces import DECISION, LIMIT_API, LIMITS_DOCUMENT,
 from charger_control.ros.node import BlockNode
 from charger_control.ros.parameters import Param
 from charger_control.ros.runner import run
-from charger_control.store import Store, StoreError, moment, store_file
+from charger_control.store import CorruptError, Store, StoreError, moment, store_file
 
 ROOM, KEY = 'api', 'limits'
+RETRY_PERIOD = 5.0
+"""s between two tries to read a store that cannot be read."""
 OVERDUE_RATE = 4.0
 """Hz at which slow writes are looked for."""
 STEP = 0.1
@@ -32,6 +34,8 @@ PARAMS = (
     Param('has_phase_shutoff', False, 'this charge point can switch to one phase'),
     Param('on_timeout_amperage', math.nan, 'what is held once values have lapsed; .nan: they are '
           'released', 'A', low=0.0, high=80.0, nan=True),
+    Param('unreadable_amperage', 0.0, 'what holds while the store is there but cannot be read, so '
+          'that nobody knows what clients have set', 'A', low=0.0, high=80.0),
     Param('meter_timeout', 11.0, 'for how long measured voltages and phases count, for W -> A',
           's', low=0.5, high=300.0),
     Param('state_dir', '', "folder of the store; '': ~/.local/state/charger_control/<namespace>"),
@@ -41,7 +45,11 @@ PARAMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Write:
+class _Writing:
+    """A write that is under way: its future, and until when (s) its answer waits for it."""
+
+    number: int
+    raises: bool
     future: Future[None]
     deadline: float
 
@@ -49,7 +57,7 @@ class _Write:
 def config_of(values: dict[str, Any]) -> core.ApiConfig:
     """The block's configuration from the parameters."""
     return core.ApiConfig(values['phases'], values['on_timeout_amperage'], values['meter_timeout'],
-                          values['has_phase_shutoff'])
+                          values['has_phase_shutoff'], values['unreadable_amperage'])
 
 
 def request_of(request: Any) -> core.SetLimits:
@@ -65,9 +73,10 @@ class Api(BlockNode):
         super().__init__('api', PARAMS, **kwargs)
         self._api = core.Api(self.checked(config_of))
         self._closed = False
-        self._writes: dict[int, _Write] = {}
-        self._answers: dict[int, Callable[..., None]] = {}
+        self._writing: _Writing | None = None
+        self._answers: dict[int, tuple[Callable[..., None], float]] = {}
         self._trouble = ''
+        self._retry_at = math.inf
         self._refused = 0
         self._last = AmperageLimit(math.nan)
         self._publish_limit = self.publisher(LIMIT_API)
@@ -88,15 +97,23 @@ class Api(BlockNode):
         return Moment('', self.now(), self.wall(), True)
 
     def _restore(self) -> None:
+        """Goes on with what is stored; what cannot be read now is tried again."""
+        was, self._trouble = self._trouble, ''
         try:
             stored = self._store.get(ROOM, KEY)
-            if stored is not None:
-                self._write(self._api.restore(stored, self._store.last_beat, self._store.present))
-        except (StoreError, ValueError) as error:
+            if self._store.moved_aside and not was:
+                raise CorruptError(self._store.problem())
+            self._api.restore(stored, self._store.last_beat, self._store.present)
+        except (CorruptError, ValueError) as error:
             self._trouble = str(error)
-        if self._trouble or self._store.moved_aside:
             self._api.restore_unreadable()
-            self.get_logger().error(self._trouble or self._store.problem())
+        except StoreError as error:
+            self._trouble = str(error)
+            self._retry_at = self.now() + RETRY_PERIOD
+            self._api.restore_later()
+        if self._trouble and self._trouble != was:
+            self.get_logger().error(self._trouble)
+        self._write_next()
 
     # -- inputs ----------------------------------------------------------------------------------
     def _on_meter(self, heard: Heard[Any]) -> None:
@@ -109,20 +126,24 @@ class Api(BlockNode):
 
     def _on_set_limits(self, request: Any, answer: Callable[..., None]) -> None:
         try:
-            change = self._api.propose(request_of(request), self._store.present)
+            number = self._api.propose(request_of(request), self._store.present)
         except core.RefusedError as error:
             self._refused += 1
             answer(success=False, code=error.code, message=str(error))
             return
         self._publish()  # before it is written: what lowers acts at once
-        self._answers[change.number] = answer
-        self._write(change)
+        self._answers[number] = answer, self.now() + self.values['store_timeout']
+        self._write_next()
 
     # -- the store -------------------------------------------------------------------------------
-    def _write(self, change: core.Change) -> None:
-        future = self._store.put(ROOM, KEY, change.stored)
-        self._writes[change.number] = _Write(future, self.now() + self.values['store_timeout'])
-        future.add_done_callback(partial(self._on_written, change.number))
+    def _write_next(self) -> None:
+        write = self._api.next_write(self._store.present) if self._writing is None else None
+        if write is None:
+            return
+        future = self._store.put(ROOM, KEY, write.stored)
+        self._writing = _Writing(write.number, write.raises, future,
+                                 self.now() + self.values['store_timeout'])
+        future.add_done_callback(partial(self._on_written, write.number))
 
     def _on_written(self, number: int, future: Future[None]) -> None:
         """In the store's thread: hands the result over to the executor's."""
@@ -130,37 +151,46 @@ class Api(BlockNode):
         if self._closed or executor is None or future.cancelled():
             return
         error = future.exception()
-        executor.create_task(self._settle, number, '' if error is None else str(error))
+        executor.create_task(self._written, number, '' if error is None else str(error))
+
+    def _written(self, number: int, error: str) -> None:
+        """The write under way has ended, or is given up."""
+        if self._writing is None or self._writing.number != number:
+            return
+        self._writing = None
+        self._settle(number, error)
+        self._write_next()
 
     def _settle(self, number: int, error: str) -> None:
-        if self._writes.pop(number, None) is None:
-            return
         answers = self._api.settle(number, error)
         self._publish()
         for given in answers:
-            if not given.success and given.number in self._writes:
-                self._writes.pop(given.number).future.cancel()
-            answer = self._answers.pop(given.number)
+            answer, _ = self._answers.pop(given.number)
             answer(success=given.success, code=given.code, message=given.message)
 
     def _look_after_store(self) -> None:
         """Gives slow writes up, and writes again what the store refused or lost."""
-        now = self.now()
-        for number, write in list(self._writes.items()):
+        now, writing = self.now(), self._writing
+        slow = (f'the store {self._store.file} is slow: not written within '
+                f'{self.values["store_timeout"]:g} s')
+        if writing is not None:
             # what was written before this node had an executor is settled here
-            if write.future.done() and not write.future.cancelled():
-                error = write.future.exception()
-                self._settle(number, '' if error is None else str(error))
-            elif now >= write.deadline:
-                write.future.cancel()
-                self._settle(number, f'the store {self._store.file} is slow: not written within '
-                                     f'{self.values["store_timeout"]:g} s')
+            if writing.future.done() and not writing.future.cancelled():
+                error = writing.future.exception()
+                self._written(writing.number, '' if error is None else str(error))
+            # a raise that may still reach the disk is not refused: then it would act after all
+            elif now >= writing.deadline and (writing.future.cancel() or not writing.raises):
+                self._written(writing.number, slow)
+        for number, (_, deadline) in list(self._answers.items()):
+            if now >= deadline and (self._writing is None or self._writing.number != number):
+                self._settle(number, self._trouble or slow)
         if self._store.replacements != self._replacements:
             self._replacements = self._store.replacements
             self._api.lost(self._store.problem() or 'the file of the store was replaced')
-        change = self._api.rewrite(self._store.present) if self._api.unsaved else None
-        if change is not None:
-            self._write(change)
+        if now >= self._retry_at:
+            self._retry_at = math.inf
+            self._restore()
+        self._write_next()
 
     # -- outputs ---------------------------------------------------------------------------------
     def _publish(self) -> None:

@@ -30,6 +30,7 @@ class _Change:
     made: Installation | None = None
     written: Future[None] | None = None
     acted: bool = False
+    refused: str = ''
 
 
 class ProfileChanges:
@@ -90,7 +91,7 @@ class ProfileChanges:
             if change.written is None:  # it changes nothing
                 self._end(change, None)
                 continue
-            trouble = self._trouble(change.written, change.deadline)
+            trouble = self._trouble(change, change.written)
             if trouble is None:
                 return
             self._finish(change, trouble)
@@ -103,31 +104,39 @@ class ProfileChanges:
         change.acted = not raises(before, after)
         if change.acted:
             self._take(change.made)
-        change.deadline = self._now() + STORE_TIMEOUT
-        change.written = self._book.write(change.made)
-        change.written.add_done_callback(lambda _: self._written())
+        self._write(change, change.made)
 
-    def _trouble(self, written: Future[None], deadline: float) -> str | None:
+    def _trouble(self, change: _Change, written: Future[None]) -> str | None:
         """'' once it is written, else why it is not; None: not known yet."""
         if written.done():
             error = written.exception()
             return '' if error is None else str(error)
-        if self._now() < deadline:
+        if self._now() < change.deadline:
             return None
-        written.cancel()
+        # a raise that may still reach the disk is not refused: it would act after a restart
+        if not written.cancel() and not change.acted and not change.insists:
+            return None
         return f'the store is slow: not written within {STORE_TIMEOUT:g} s'
 
     def _finish(self, change: _Change, trouble: str) -> None:
         assert change.made is not None  # it was begun
-        refused = trouble and not change.acted and not change.insists
-        if not change.acted and not refused:
-            self._take(change.made)
         # what was not written, or perhaps was, is written again with all that counts then
         self._book.unsaved = bool(trouble)
-        if refused:
-            self._end(change, RequestError('StoreFailed', f'not taken: {trouble}'))
+        if change.refused:
+            self._end(change, RequestError('StoreFailed', f'not taken: {change.refused}'))
+        elif trouble and not change.acted and not change.insists:
+            # it may have reached the disk: written over before its refusal is told
+            change.refused, change.acted = trouble, True
+            self._write(change, self._book.installed)
         else:
+            if not change.acted:
+                self._take(change.made)
             self._end(change, None, f'in force until restart: {trouble}' if trouble else '')
+
+    def _write(self, change: _Change, installed: Installation) -> None:
+        change.deadline = self._now() + STORE_TIMEOUT
+        change.written = self._book.write(installed)
+        change.written.add_done_callback(lambda _: self._written())
 
     def _end(self, change: _Change, error: RequestError | None, warning: str = '') -> None:
         self._waiting.popleft()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from charger_control.core.session.types import SessionRecord
-from charger_control.store.errors import CorruptError, StoreError, store_error
+from charger_control.store.errors import CorruptError, ReadOnlyError, StoreError, store_error
 from charger_control.store.operations import SIGNED_ROOM, decode_session
 
 NEWEST_FIRST = 'ORDER BY started DESC, id'
@@ -81,12 +84,48 @@ class Reader:
         return value
 
     def _rows(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        uri = f'{self.file.absolute().as_uri()}?mode=ro'
         try:
-            with closing(sqlite3.connect(uri, uri=True, isolation_level=None,
-                                         timeout=self._busy_timeout)) as connection:
-                if connection.execute('PRAGMA user_version').fetchone() == (0,):
-                    return []  # another process is just making it
-                return connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+            self.file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return []  # nothing was ever stored here
+        except OSError as error:
             raise store_error(error, self.file) from error
+        try:
+            return self._query(self.file, 'mode=ro', query, values)
+        except sqlite3.Error as error:
+            failed = store_error(error, self.file)
+            if not isinstance(failed, ReadOnlyError) or not _is_read_only(self.file.parent):
+                raise failed from error
+        try:
+            return self._frozen(query, values)
+        except (sqlite3.Error, OSError) as error:
+            raise store_error(error, self.file) from error
+
+    def _frozen(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Reads on a file system that cannot be written, so that nobody else writes either.
+
+        There SQLite cannot make what it needs to read beside a writer. What is still in the
+        write-ahead log would be left out as well, so both are copied to where it can.
+        """
+        log = self.file.with_name(self.file.name + '-wal')
+        if not log.exists() or log.stat().st_size == 0:
+            return self._query(self.file, 'mode=ro&immutable=1', query, values)
+        with tempfile.TemporaryDirectory(prefix='charger-store-') as folder:
+            copy = Path(folder) / self.file.name
+            shutil.copyfile(self.file, copy)
+            shutil.copyfile(log, copy.with_name(log.name))
+            return self._query(copy, 'mode=rw', query, values)
+
+    def _query(self, file: Path, mode: str, query: str, values: Sequence[Any]
+               ) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f'{file.absolute().as_uri()}?{mode}', uri=True,
+                                     isolation_level=None, timeout=self._busy_timeout)
+                     ) as connection:
+            if connection.execute('PRAGMA user_version').fetchone() == (0,):
+                return []  # another process is just making it
+            return connection.execute(query, values).fetchall()
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether the file system of ``folder`` is mounted read-only."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)

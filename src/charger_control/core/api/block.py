@@ -2,6 +2,10 @@
 
 Raising is written before it acts; lowering acts first, is written next, answered last. While a
 raise is on its way to the disk, the lowest of everything asked for is in force.
+
+One write is under way at a time, and what it says is made when its turn comes: so a raise that the
+store has refused is in no later write. Before its refusal is answered, what is in force without it
+is written over what may have reached the disk.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ UNTIL_RESTART, FAILED = 'UntilRestart', 'StoreFailed'
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Write:
     """What is to be written.
 
     Attributes:
@@ -54,12 +58,27 @@ class Answer:
 
 @dataclass(slots=True)
 class _Pending:
+    """A change that is not settled.
+
+    Attributes:
+        number: its name.
+        request: what was asked for; None: what is in force is written again.
+        values: what it makes of the values before it.
+        raises: it acts only once it is written.
+        asked_at: s.
+        begun: its write is under way.
+        answered: its answer has been given.
+        refused: the answers that wait until this is written: of a raise that could not be.
+    """
+
     number: int
     request: SetLimits | None
     values: Values
     raises: bool
     asked_at: float
-    result: str | None = None
+    begun: bool = False
+    answered: bool = False
+    refused: tuple[Answer, ...] = ()
 
 
 class Api:
@@ -72,23 +91,36 @@ class Api:
         self._number = 0
         self._failed_at = 0
         self._unsaved = ''
+        self._unreadable = False
         self._rewrite_at = -math.inf
         self._supply = Supply(config.phases, switches=config.has_phase_shutoff,
                               timeout=config.meter_timeout)
 
     # -- inputs ----------------------------------------------------------------------------------
-    def restore(self, stored: Mapping[str, Any], beat: Moment | None, present: Moment) -> Change:
+    def restore(self, stored: Mapping[str, Any] | None, beat: Moment | None, present: Moment
+                ) -> None:
         """Goes on with stored values (see ``values.restored``); ValueError if they are none.
 
-        Returns:
-            What is to be written: the values with what remains of them now.
+        What remains of them now is to be written (``next_write``). After ``restore_later``:
+        what clients have asked for in between counts on top of them. None: nothing is stored.
         """
-        self._values = restored(stored, beat, present)
-        return self._add(None, self._values, False, present)
+        self._values = Values() if stored is None else restored(stored, beat, present)
+        self._unreadable = False
+        waiting, self._pending = self._pending, []
+        if stored is not None:
+            self._add(None, self._values, False, present.now)
+        for item in waiting:
+            if item.request is not None:
+                self._build(item)
 
     def restore_unreadable(self) -> None:
-        """What was stored cannot be read: it counts as lapsed, and on_timeout_amperage holds."""
+        """What was stored was damaged: it counts as lapsed, and on_timeout_amperage holds."""
+        self._unreadable = False
         self._values = Values(enabled=True, client='somebody before the store was lost')
+
+    def restore_later(self) -> None:
+        """What was stored cannot be read now: unreadable_amperage holds until it can."""
+        self._unreadable = True
 
     def hear_meter(self, heard: Heard[MeterReading]) -> None:
         """Measured voltages, and the phases that carry current."""
@@ -99,23 +131,30 @@ class Api:
         self._supply.hear_decision(heard.at, heard.value.phases, heard.value.requested_amperage)
 
     # -- requests --------------------------------------------------------------------------------
-    def propose(self, request: SetLimits, present: Moment) -> Change:
+    def propose(self, request: SetLimits, present: Moment) -> int:
         """Takes a request; lowering acts from here on. RefusedError if it cannot be taken.
 
-        The change is to be written, and what became of that told to ``settle``.
-        """
-        now = present.now
-        base = self._pending[-1].values if self._pending else self._values
-        values = base.applied(request, now)
-        raises = self._raises(values, base, now)
-        return self._add(request, values, raises, present)
+        It is to be written (``next_write``), and what became of that told to ``settle``.
 
-    def rewrite(self, present: Moment) -> Change | None:
-        """What must be written again because the store refused it or lost it; None: nothing now."""
-        if not self._unsaved or self._pending or present.now < self._rewrite_at:
+        Returns:
+            The number of the change.
+        """
+        base = self._pending[-1].values if self._pending else self._values
+        values = base.applied(request, present.now)
+        return self._add(request, values, self._raises(values, base, present.now), present.now)
+
+    def next_write(self, present: Moment) -> Write | None:
+        """What is to be written now: one at a time; None while one is, or where nothing waits."""
+        if self._unreadable:
             return None
-        self._rewrite_at = present.now + REWRITE_PERIOD
-        return self._add(None, self._values, False, present)
+        if not self._pending and self._unsaved and present.now >= self._rewrite_at:
+            self._rewrite_at = present.now + REWRITE_PERIOD
+            self._add(None, self._values, False, present.now)
+        if not self._pending or self._pending[0].begun:
+            return None
+        item = self._pending[0]
+        item.begun = True
+        return Write(item.number, item.values.stored(present), item.raises)
 
     def lost(self, why: str) -> None:
         """The store has lost what was written; it is to be written again."""
@@ -123,22 +162,33 @@ class Api:
         self._rewrite_at = -math.inf
 
     def settle(self, number: int, error: str) -> list[Answer]:
-        """What became of a write: ``error`` '' for written, else why not.
+        """What became of a write, or of the wait for one: ``error`` '' for written, else why not.
+
+        A raise whose write may still reach the disk must not be settled as failed.
 
         Returns:
             The answers that can be given now. Of a change that was settled before: none.
         """
-        for item in self._pending:
-            if item.number == number:
-                item.result = error
-        answers: list[Answer] = []
-        while self._pending and self._pending[0].result is not None:
-            answers += self._settle_first()
-        return answers
+        item = next((item for item in self._pending if item.number == number), None)
+        if item is None:
+            return []
+        if not item.begun:
+            return self._give_up(item, error)
+        self._pending.remove(item)
+        if error:
+            return self._failed(item, error)
+        if item.number > self._failed_at:
+            self._unsaved = ''
+        if item.raises:
+            self._values = item.values
+            self._act()
+        return [*item.refused, *self._answers(item, 'OK', '')]
 
     # -- outputs ---------------------------------------------------------------------------------
     def limit(self, now: float) -> AmperageLimit:
         """The limit in force."""
+        if self._unreadable:
+            return self._while_unreadable(now)
         supply, hold = self._supply.conversion(now), self._config.on_timeout_amperage
         waiting = [item.values for item in self._pending if item.raises]
         course = lowest([values.course(now, supply, hold)
@@ -149,6 +199,16 @@ class Api:
             reason += f'; being stored: {wanted.removeprefix("API: ")}'
         return AmperageLimit(course.amperage, 1 if course.one_phase else 0,
                              min(FOREVER, course.until - now), course.after, reason)
+
+    def _while_unreadable(self, now: float) -> AmperageLimit:
+        """What holds while nobody knows what is stored: no client can raise it."""
+        known = self._config.unreadable_amperage
+        for item in self._pending:
+            asked = item.values.course(now, self._supply.conversion(now),
+                                       self._config.on_timeout_amperage)
+            known = min(known, asked.amperage) if asked.amperage >= 0.0 else known
+        return AmperageLimit(known, reason=f'API: what clients have set cannot be read from the '
+                             f'store: at most {known:g} A until it can')
 
     def document(self, now: float) -> Limits:
         """The values as clients read them."""
@@ -164,49 +224,58 @@ class Api:
         supply, hold = self._supply.conversion(now), self._config.on_timeout_amperage
         return values.course(now, supply, hold).raises(before.course(now, supply, hold), now)
 
-    def _add(self, request: SetLimits | None, values: Values, raises: bool,
-             present: Moment) -> Change:
+    def _add(self, request: SetLimits | None, values: Values, raises: bool, now: float,
+             refused: tuple[Answer, ...] = ()) -> int:
         self._number += 1
-        if not raises and not any(item.raises for item in self._pending):
-            self._values = values
-        self._pending.append(_Pending(self._number, request, values, raises, present.now))
-        return Change(self._number, values.stored(present), raises)
+        self._pending.append(_Pending(self._number, request, values, raises, now, refused=refused))
+        self._act()
+        return self._number
 
-    def _settle_first(self) -> list[Answer]:
-        item = self._pending.pop(0)
-        if item.result == '':
-            if item.number > self._failed_at:
-                self._unsaved = ''
+    def _act(self) -> None:
+        """Brings into force what lowers and waits for no raise."""
+        for item in self._pending:
             if item.raises:
-                self._values = item.values
-                for following in self._pending:
-                    if following.raises:
-                        break
-                    self._values = following.values
-            return self._answers(item, 'OK', '')
-        why = item.result or ''
+                break
+            self._values = item.values
+
+    def _build(self, item: _Pending) -> None:
+        """Makes a change again on what comes before it now."""
+        base = self._pending[-1].values if self._pending else self._values
+        if item.request is not None:
+            item.values = base.applied(item.request, item.asked_at)
+            item.raises = self._raises(item.values, base, item.asked_at)
+        self._pending.append(item)
+        self._act()
+
+    def _failed(self, item: _Pending, why: str) -> list[Answer]:
         self._unsaved, self._failed_at = why, self._number
         if item.request is not None:
             self._rewrite_at = -math.inf
         if not item.raises:
-            return self._answers(item, UNTIL_RESTART, why)
+            return [*item.refused, *self._answers(item, UNTIL_RESTART, why)]
         # what was asked for after it was built on it: each is judged again without it
         rest, self._pending = self._pending, []
-        answers = self._answers(item, FAILED, why)
+        self._add(None, self._values, False, item.asked_at,
+                  tuple(self._answers(item, FAILED, why)))
         for following in rest:
-            code = UNTIL_RESTART
-            if following.request is not None:
-                values = self._values.applied(following.request, following.asked_at)
-                if self._raises(values, self._values, following.asked_at):
-                    code = FAILED
-                else:
-                    self._values = values
-            answers += self._answers(following, code, why)
-        return answers
+            self._build(following)
+        return []
+
+    def _give_up(self, item: _Pending, why: str) -> list[Answer]:
+        """The answer to a change whose write has not begun; a raise is dropped."""
+        if not item.raises:
+            self._unsaved, self._failed_at = why, self._number
+            return self._answers(item, UNTIL_RESTART, why)
+        at = self._pending.index(item)
+        rest, self._pending = self._pending[at + 1:], self._pending[:at]
+        for following in rest:
+            self._build(following)
+        return self._answers(item, FAILED, why)
 
     def _answers(self, item: _Pending, code: str, why: str) -> list[Answer]:
-        if item.request is None:
+        if item.request is None or item.answered:
             return []
+        item.answered = True
         message = {
             'OK': 'stored and in force',
             UNTIL_RESTART: f'in force until restart only: {why}',

@@ -38,12 +38,14 @@ class ApiConfig:
         on_timeout_amperage: A per phase held once values have lapsed; NaN: they are released.
         meter_timeout: s for which measured voltages and phases count.
         has_phase_shutoff: this charge point can switch to one phase.
+        unreadable_amperage: A per phase at most while what is stored cannot be read.
     """
 
     phases: int = 3
     on_timeout_amperage: float = NAN
     meter_timeout: float = 11.0
     has_phase_shutoff: bool = False
+    unreadable_amperage: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
