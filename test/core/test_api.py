@@ -387,12 +387,12 @@ def test_lowering_that_cannot_be_written_acts_and_says_until_restart() -> None:
 def test_raising_that_cannot_be_written_does_not_act() -> None:
     api = with_(amperage(8.0))
     change = proposed(api, amperage(16.0), 100.0)
-    assert api.settle(change.number, 'disk full') == [], 'it may have reached the disk'
+    assert api.settle(change.number, 'I/O error', may_be_written=True) == []
     over = next_write(api, 100.0)
     assert over.stored['amperage'] == 8.0
     (answer,) = api.settle(over.number, '')
     assert (answer.number, answer.success, answer.code) == (change.number, False, 'StoreFailed')
-    assert 'disk full' in answer.message
+    assert 'I/O error' in answer.message
     assert api.limit(100.0).amperage == 8.0
     assert api.document(100.0).expires_in == 200.0  # nor was anything renewed
 
@@ -400,8 +400,8 @@ def test_raising_that_cannot_be_written_does_not_act() -> None:
 def test_a_disk_that_refuses_everything_is_answered_too() -> None:
     api = with_(amperage(8.0))
     change = proposed(api, amperage(16.0), 1.0)
-    api.settle(change.number, 'disk full')
-    (answer,) = ended(api, 1.0, 'disk full')
+    api.settle(change.number, 'I/O error', may_be_written=True)
+    (answer,) = ended(api, 1.0, 'I/O error')
     assert (answer.number, answer.code) == (change.number, 'StoreFailed')
 
 
@@ -455,8 +455,7 @@ def test_a_raise_that_was_refused_is_in_no_later_write() -> None:
     api = with_(amperage(8.0))
     numbers = [api.propose(request, present(1.0))
                for request in (amperage(16.0), power(20_000.0), enabled(False))]
-    assert ended(api, 1.0, 'disk full') == []
-    codes = []
+    codes = [(a.number, a.code) for a in ended(api, 1.0, 'disk full')]
     while (write := api.next_write(present(1.0))) is not None:
         assert write.stored['amperage'] == 8.0
         codes += [(a.number, a.code) for a in api.settle(write.number, '')]
@@ -683,7 +682,7 @@ class History:
             self.unsure = bool(error) and write.raises
         if not error:
             self.confirmed = write.stored
-        for answer in self.api.settle(write.number, error):
+        for answer in self.api.settle(write.number, error, may_be_written=on_disk):
             self.answered(answer)
             assert (answer.code != 'UntilRestart') or error
 

@@ -52,6 +52,4 @@ def test_a_read_only_file_system_is_read(tmp_path: Path, log: str) -> None:
 
 
 def test_what_was_never_stored_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / 'file').write_text('')
-    assert Reader(tmp_path / 'file' / 'x.sqlite').get('api', 'limits') is None
     assert Reader(tmp_path / 'none.sqlite').get('api', 'limits') is None

@@ -19,7 +19,7 @@ from charger_control.ros.interfaces import DECISION, LIMIT_API, LIMITS_DOCUMENT,
 from charger_control.ros.node import BlockNode
 from charger_control.ros.parameters import Param
 from charger_control.ros.runner import run
-from charger_control.store import CorruptError, Store, StoreError, moment, store_file
+from charger_control.store import BusyError, CorruptError, Store, StoreError, moment, store_file
 
 ROOM, KEY = 'api', 'limits'
 RETRY_PERIOD = 5.0
@@ -83,7 +83,7 @@ class Api(BlockNode):
         self._publish_document = self.publisher(LIMITS_DOCUMENT)
         clock = self._simulated_moment if self.get_parameter('use_sim_time').value else moment
         self._store = Store(store_file(self.values['state_dir'], self.get_namespace()),
-                            clock=clock)
+                            busy_timeout=0.9 * self.values['store_timeout'], clock=clock)
         self._replacements = self._store.replacements
         self._restore()
         self.hear(METER, self._on_meter)
@@ -150,10 +150,9 @@ class Api(BlockNode):
         executor = self.executor
         if self._closed or executor is None or future.cancelled():
             return
-        error = future.exception()
-        executor.create_task(self._written, number, '' if error is None else str(error))
+        executor.create_task(self._written, number, future.exception())
 
-    def _written(self, number: int, error: str) -> None:
+    def _written(self, number: int, error: BaseException | None) -> None:
         """The write under way has ended, or is given up."""
         if self._writing is None or self._writing.number != number:
             return
@@ -161,8 +160,10 @@ class Api(BlockNode):
         self._settle(number, error)
         self._write_next()
 
-    def _settle(self, number: int, error: str) -> None:
-        answers = self._api.settle(number, error)
+    def _settle(self, number: int, error: BaseException | None) -> None:
+        may_be_written = error is not None and getattr(error, 'may_be_written', True)
+        answers = self._api.settle(number, '' if error is None else str(error),
+                                   may_be_written=may_be_written)
         self._publish()
         for given in answers:
             answer, _ = self._answers.pop(given.number)
@@ -171,19 +172,18 @@ class Api(BlockNode):
     def _look_after_store(self) -> None:
         """Gives slow writes up, and writes again what the store refused or lost."""
         now, writing = self.now(), self._writing
-        slow = (f'the store {self._store.file} is slow: not written within '
-                f'{self.values["store_timeout"]:g} s')
+        slow = BusyError(f'the store {self._store.file} is slow: not written within '
+                         f'{self.values["store_timeout"]:g} s')
         if writing is not None:
             # what was written before this node had an executor is settled here
             if writing.future.done() and not writing.future.cancelled():
-                error = writing.future.exception()
-                self._written(writing.number, '' if error is None else str(error))
+                self._written(writing.number, writing.future.exception())
             # a raise that may still reach the disk is not refused: then it would act after all
             elif now >= writing.deadline and (writing.future.cancel() or not writing.raises):
                 self._written(writing.number, slow)
         for number, (_, deadline) in list(self._answers.items()):
             if now >= deadline and (self._writing is None or self._writing.number != number):
-                self._settle(number, self._trouble or slow)
+                self._settle(number, BusyError(self._trouble) if self._trouble else slow)
         if self._store.replacements != self._replacements:
             self._replacements = self._store.replacements
             self._api.lost(self._store.problem() or 'the file of the store was replaced')

@@ -125,9 +125,13 @@ class ProfileChanges:
         if change.refused:
             self._end(change, RequestError('StoreFailed', f'not taken: {change.refused}'))
         elif trouble and not change.acted and not change.insists:
-            # it may have reached the disk: written over before its refusal is told
-            change.refused, change.acted = trouble, True
-            self._write(change, self._book.installed)
+            change.refused = trouble
+            if change.written is not None and _may_be_written(change.written):
+                # written over before its refusal is told
+                change.acted = True
+                self._write(change, self._book.installed)
+                return
+            self._end(change, RequestError('StoreFailed', f'not taken: {trouble}'))
         else:
             if not change.acted:
                 self._take(change.made)
@@ -141,6 +145,11 @@ class ProfileChanges:
     def _end(self, change: _Change, error: RequestError | None, warning: str = '') -> None:
         self._waiting.popleft()
         change.done(error, warning)
+
+
+def _may_be_written(written: Future[None]) -> bool:
+    """Whether what was refused may be on the disk all the same."""
+    return not written.cancelled() and getattr(written.exception(), 'may_be_written', True)
 
 
 def raises(before: AmperageLimit, after: AmperageLimit) -> bool:

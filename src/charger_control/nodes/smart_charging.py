@@ -21,6 +21,7 @@ from charger_control.core.smart_charging import (
     Transaction,
 )
 from charger_control.core.smart_charging import SmartCharging as Decider
+from charger_control.nodes.profile_changes import STORE_TIMEOUT
 from charger_control.nodes.profile_input import RequestError
 from charger_control.nodes.profile_keeper import ProfileKeeper
 from charger_control.nodes.profile_services import ProfileServices
@@ -84,6 +85,7 @@ class SmartCharging(BlockNode):
         simulated = self.get_parameter('use_sim_time').value
         self._trusts = simulated or values['clock_trust'] == 'always'
         self._store = Store(store_file(values['state_dir'], self.get_namespace()),
+                            busy_timeout=0.95 * STORE_TIMEOUT,
                             clock=self._simulated_moment if simulated else moment)
         beat = None if simulated else self._store.last_beat
         self._decider = Decider(

@@ -6,19 +6,31 @@ import sqlite3
 
 
 class StoreError(Exception):
-    """Something was not read or not written; the text says what and what to do."""
+    """Something was not read or not written; the text says what and what to do.
+
+    Attributes:
+        may_be_written: what was not confirmed may be on the disk all the same.
+    """
+
+    may_be_written = True
 
 
 class FullError(StoreError):
     """No space left: on the disk, or the store's own largest size."""
 
+    may_be_written = False
+
 
 class ReadOnlyError(StoreError):
     """The file or its folder cannot be written, or not be opened at all."""
 
+    may_be_written = False
+
 
 class BusyError(StoreError):
     """Another process held the file for too long, or too many writes wait already."""
+
+    may_be_written = False
 
 
 class CorruptError(StoreError):
@@ -31,6 +43,8 @@ class NewerError(StoreError):
 
 class ClosedError(StoreError):
     """The store was closed before this was written."""
+
+    may_be_written = False
 
 
 _BY_CODE: dict[int, tuple[type[StoreError], str]] = {

@@ -86,7 +86,7 @@ class Reader:
     def _rows(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
             self.file.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return []  # nothing was ever stored here
         except OSError as error:
             raise store_error(error, self.file) from error

@@ -4,8 +4,8 @@ Raising is written before it acts; lowering acts first, is written next, answere
 raise is on its way to the disk, the lowest of everything asked for is in force.
 
 One write is under way at a time, and what it says is made when its turn comes: so a raise that the
-store has refused is in no later write. Before its refusal is answered, what is in force without it
-is written over what may have reached the disk.
+store has refused is in no later write. Where it may have reached the disk all the same, what is in
+force without it is written over it before its refusal is answered.
 """
 
 from __future__ import annotations
@@ -161,10 +161,14 @@ class Api:
         self._unsaved, self._failed_at = why, self._number
         self._rewrite_at = -math.inf
 
-    def settle(self, number: int, error: str) -> list[Answer]:
-        """What became of a write, or of the wait for one: ``error`` '' for written, else why not.
+    def settle(self, number: int, error: str, *, may_be_written: bool = False) -> list[Answer]:
+        """What became of a write, or of the wait for one.
 
-        A raise whose write may still reach the disk must not be settled as failed.
+        Args:
+            number: of the change.
+            error: '' for written, else why not.
+            may_be_written: it may be on the disk all the same, but will not come there any more:
+                a raise whose write is still under way must not be settled.
 
         Returns:
             The answers that can be given now. Of a change that was settled before: none.
@@ -176,7 +180,7 @@ class Api:
             return self._give_up(item, error)
         self._pending.remove(item)
         if error:
-            return self._failed(item, error)
+            return self._failed(item, error, may_be_written)
         if item.number > self._failed_at:
             self._unsaved = ''
         if item.raises:
@@ -247,7 +251,7 @@ class Api:
         self._pending.append(item)
         self._act()
 
-    def _failed(self, item: _Pending, why: str) -> list[Answer]:
+    def _failed(self, item: _Pending, why: str, may_be_written: bool) -> list[Answer]:
         self._unsaved, self._failed_at = why, self._number
         if item.request is not None:
             self._rewrite_at = -math.inf
@@ -255,11 +259,12 @@ class Api:
             return [*item.refused, *self._answers(item, UNTIL_RESTART, why)]
         # what was asked for after it was built on it: each is judged again without it
         rest, self._pending = self._pending, []
-        self._add(None, self._values, False, item.asked_at,
-                  tuple(self._answers(item, FAILED, why)))
+        answers = self._answers(item, FAILED, why)
+        if may_be_written:
+            self._add(None, self._values, False, item.asked_at, tuple(answers))
         for following in rest:
             self._build(following)
-        return []
+        return [] if may_be_written else answers
 
     def _give_up(self, item: _Pending, why: str) -> list[Answer]:
         """The answer to a change whose write has not begun; a raise is dropped."""
