@@ -199,7 +199,7 @@ def station_of(given: Case, version: str) -> Station:
         supply_phases=given.get('supply_phases', 3),
         phase_switching=given.get('phase_switching', version != '1.6'),
         direct_current=given.get('supply', 'AC') == 'DC',
-        start_schedule_optional=given.get('allow_without_anchor', version == '1.6'))
+        start_schedule_optional=given.get('allow_without_anchor', True))
 
 
 def described(text: str, base: Case) -> Case:

@@ -52,6 +52,19 @@ def test_nothing_installed_is_no_opinion_and_the_composite_is_the_hardware_limit
                 (0, limit, None, None)]
 
 
+@pytest.mark.parametrize('purpose', [Purpose.TX, Purpose.TX_DEFAULT])
+def test_without_start_schedule_it_counts_from_the_start_of_the_transaction(purpose: Purpose
+                                                                            ) -> None:
+    """OCPP 1.6 edition 2, 7.13; SteVe's certification cases send it so."""
+    begun = MIDNIGHT + 1000
+    engine = ProfileEngine(
+        [profile((0, 16.0), (600, 8.0), purpose=purpose, evse=1, start_schedule=None,
+                 duration=1200)], {1: Transaction(1, begun, '7')})
+    limits = [engine.limit_at(1, begun + at).amperage for at in (0, 599, 600, 1199, 1200)]
+    assert limits == [16.0, 16.0, 8.0, 8.0, None]
+    assert steps(engine, begun, begun + 1800) == [(0, 16.0), (600, 8.0), (1200, 20.0)]
+
+
 def test_an_end_before_the_start_is_both() -> None:
     engine = ProfileEngine([profile((0, 10.0))])
     schedule = composite_schedule(engine, 1, MIDNIGHT + 60, MIDNIGHT, RateUnit.A, HARDWARE)

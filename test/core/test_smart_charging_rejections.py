@@ -67,7 +67,6 @@ BOTH = (
     ('phase of three', {'periods': (Period(0, 6.0, 3, 1),)}, Reason.PHASE_TO_USE_INVALID),
     ('phase of unknown', {'periods': (Period(0, 6.0, None, 1),)}, Reason.PHASE_TO_USE_INVALID),
     ('phase not to choose', {'periods': (Period(0, 6.0, 1, 1),)}, Reason.PHASE_TO_USE_UNSUPPORTED),
-    ('no start', {'start_schedule': None}, Reason.MISSING_START_SCHEDULE),
     ('no start, recurring', {'start_schedule': None, 'kind': Kind.RECURRING,
                              'recurrency': Recurrency.DAILY}, Reason.MISSING_START_SCHEDULE),
     ('no recurrency', {'kind': Kind.RECURRING}, Reason.MISSING_RECURRENCY),
@@ -87,6 +86,7 @@ BOTH = (
      Reason.TX_NOT_ON_EVSE),
 )
 ONLY_V201 = (
+    ('no start', {'start_schedule': None}, Reason.MISSING_START_SCHEDULE),
     ('no periods', {'periods': ()}, Reason.NO_PERIODS),
     ('relative with a start', {'kind': Kind.RELATIVE}, Reason.EXTRANEOUS_START_SCHEDULE),
     ('tx without id', {'purpose': Purpose.TX}, Reason.TX_MISSING_TRANSACTION_ID),
@@ -146,9 +146,11 @@ def test_what_the_standard_fills_in() -> None:
     assert [p.phases for p in single.profiles[0].periods] == [1, 1]
     as_it_is = ProfileSet().install(profile(V16, periods=bare), STATION, {}, NOW).profiles[0]
     assert [p.phases for p in as_it_is.periods] == [None, 1]
-    optional = Station(start_schedule_optional=True)
-    begun = ProfileSet().install(profile(V16, start_schedule=None), optional, {}, NOW).profiles[0]
-    assert begun.start_schedule == NOW
+    begun = ProfileSet().install(profile(V16, purpose=Purpose.STATION_MAX, evse=0,
+                                         start_schedule=None), STATION, {}, NOW).profiles[0]
+    assert begun.start_schedule == NOW, 'a ChargePointMaxProfile counts from its acceptance'
+    later = ProfileSet().install(profile(V16, start_schedule=None), STATION, {}, NOW).profiles[0]
+    assert (later.start_schedule, later.counts_from_transaction) == (None, True)
 
 
 # --- what replaces, and what conflicts -------------------------------------------------------

@@ -14,7 +14,6 @@ from charger_control.core.smart_charging.occurrences import NO_PHASES, PreparedP
 from charger_control.core.smart_charging.profiles import (
     DAY,
     NO_LIMIT,
-    Kind,
     Limit,
     Profile,
     Purpose,
@@ -64,7 +63,7 @@ class ProfileEngine:
         self._by_purpose = {purpose: [p for p in first_wins if p.profile.purpose is purpose]
                             for purpose in Purpose}
         self._transactions = dict(transactions or {})
-        self._is_relative = any(p.kind is Kind.RELATIVE for p in self.profiles)
+        self._is_relative = any(p.counts_from_transaction for p in self.profiles)
         self._days: OrderedDict[tuple[int, int, bool, int], Timeline] = OrderedDict()
 
     def concerns(self, evse: int) -> bool:

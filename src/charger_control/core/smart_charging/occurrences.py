@@ -129,8 +129,9 @@ class PreparedProfile:
         """Every occurrence that reaches into [begin, end)."""
         profile = self.profile
         if self._recurring is None:
-            for start in occurrence_starts(profile.kind, profile.recurrency,
-                                           profile.start_schedule, begin, end, transaction_start):
+            kind = Kind.RELATIVE if profile.counts_from_transaction else profile.kind
+            for start in occurrence_starts(kind, profile.recurrency, profile.start_schedule,
+                                           begin, end, transaction_start):
                 yield start, (FOREVER if profile.duration is None else start + profile.duration)
             return
         # A duration of a day (a week) or more is the whole of one, however long that is.

@@ -91,7 +91,7 @@ class Profile:
         unit: of all limits.
         periods: in order of their start, the first at 0.
         recurrency: of a recurring profile, else None.
-        start_schedule: unix s; None for a relative profile.
+        start_schedule: unix s; None where it counts from the transaction.
         duration: s from the start of each occurrence; None: to the next one, or for ever.
         valid_from: unix s, from here on it counts; None: always has.
         valid_to: unix s, from here on it no longer counts; None: always will.
@@ -122,6 +122,18 @@ class Profile:
     invalid_after_offline: bool = False
     ocpp_version: OcppVersion = OcppVersion.V16
     schedule_id: int = 1
+
+    @property
+    def counts_from_transaction(self) -> bool:
+        """Whether its periods count from the start of the transaction.
+
+        A relative profile's do. So do those of a schedule without startSchedule that is for
+        transactions, where OCPP 1.6 lets it be absent (edition 2, 7.13: "relative to start of
+        charging"); OCPP 2.0.1 refuses it (K01.FR.40).
+        """
+        return self.kind is Kind.RELATIVE or (
+            self.kind is Kind.ABSOLUTE and self.start_schedule is None and self.is_transactional
+            and self.ocpp_version is OcppVersion.V16)
 
     @property
     def is_transactional(self) -> bool:

@@ -36,8 +36,8 @@ class Station:
         supply_phases: phases of the supply, 1..3.
         phase_switching: ACPhaseSwitchingSupported, for phaseToUse.
         direct_current: DC outlets, which have no phases.
-        start_schedule_optional: AllowChargingProfileWithoutStartSchedule of OCPP 1.6: a
-            missing startSchedule means now.
+        start_schedule_optional: in OCPP 1.6 an absolute schedule may be without startSchedule, as
+            edition 2, 7.13 has it (AllowChargingProfileWithoutStartSchedule of some stations).
     """
 
     evses: int = 1
@@ -48,7 +48,7 @@ class Station:
     supply_phases: int = 3
     phase_switching: bool = False
     direct_current: bool = False
-    start_schedule_optional: bool = False
+    start_schedule_optional: bool = True
 
 
 def validate(profile: Profile, installed: Collection[Profile], station: Station,
@@ -61,7 +61,7 @@ def validate(profile: Profile, installed: Collection[Profile], station: Station,
         installed: what is installed already.
         station: what this station has and takes.
         transactions: those running, by EVSE.
-        now: unix s, the start of a schedule without one where ``station`` allows that.
+        now: unix s, the start of an OCPP 1.6 ChargePointMaxProfile without one.
         from_csms: whether a CSMS sets it; external constraints are set here only.
 
     Raises:
@@ -77,10 +77,11 @@ def validate(profile: Profile, installed: Collection[Profile], station: Station,
             f'EVSE {profile.evse} does not exist; there are 0 (the station) to {station.evses}')
     _check_stack_level(profile, station)
     profile = conformed(profile, station)
-    if (profile.ocpp_version is OcppVersion.V16 and station.start_schedule_optional
-            and profile.start_schedule is None and profile.kind is not Kind.RELATIVE):
+    may_lack_start = (profile.ocpp_version is OcppVersion.V16 and station.start_schedule_optional
+                      and profile.kind is Kind.ABSOLUTE)
+    if may_lack_start and profile.start_schedule is None and not profile.is_transactional:
         profile = replace(profile, start_schedule=now)
-    _check_times(profile)
+    _check_times(profile, may_lack_start=may_lack_start)
     _check_schedule(profile, station)
     _check_purpose(profile, transactions)
     _check_replaced(profile, installed)
@@ -153,11 +154,13 @@ def _validities_overlap(one: Profile, other: Profile) -> bool:
     return not (before(one.valid_to, other.valid_from) or before(other.valid_to, one.valid_from))
 
 
-def _check_times(profile: Profile) -> None:
-    if profile.kind is not Kind.RELATIVE and profile.start_schedule is None:
+def _check_times(profile: Profile, *, may_lack_start: bool) -> None:
+    if (profile.start_schedule is None and profile.kind is not Kind.RELATIVE
+            and not may_lack_start):
         raise ProfileRejected(
             Reason.MISSING_START_SCHEDULE,
-            f'profile {profile.profile_id} is {profile.kind.value} and has no startSchedule')
+            f'profile {profile.profile_id} is {profile.kind.value} and has no startSchedule'
+            + (': of what day or week should it recur?' if profile.kind is Kind.RECURRING else ''))
     if (profile.kind is Kind.RELATIVE and profile.start_schedule is not None
             and profile.ocpp_version is not OcppVersion.V16):
         raise ProfileRejected(
