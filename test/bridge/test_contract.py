@@ -88,6 +88,7 @@ CASES: dict[tuple[str, str, int], tuple[Recipe, dict[str, Any]]] = {
     ('get', '/api/v1/chargers/{name}', 404): (well, {'name': 'other'}),
     ('put', LIMITS, 204): (well, LIMIT), ('put', LIMITS, 200): (warned, LIMIT),
     ('put', LIMITS, 400): (well, {'json': {'amperageLimit': 99}}),
+    ('put', LIMITS, 409): (refused('NotSupported'), {'json': {'onePhaseLimit': True}}),
     ('put', LIMITS, 413): (well, {'data': ' ' * 70_000}),
     ('put', LIMITS, 503): (nobody, LIMIT), ('put', LIMITS, 507): (refused('StoreFailed'), LIMIT),
     ('put', TX, 204): (well, BIND), ('put', TX, 200): (warned, BIND),

@@ -103,6 +103,7 @@ def test_bad_bodies_change_nothing(served: Any, body: str | bytes, status: int, 
 @pytest.mark.parametrize(('answer', 'status'), [
     (Answer(False, 'OutOfRange', 'amperage_limit = 99'), 400),
     (Answer(False, 'NothingSet', 'nothing'), 400),
+    (Answer(False, 'NotSupported', 'cannot switch to one phase'), 409),
     (Answer(False, 'StoreFailed', 'disk full'), 507),
     (Answer(False, 'Whatever', 'it broke'), 500),
 ])

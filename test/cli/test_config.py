@@ -72,3 +72,13 @@ def test_teams_that_supply_each_other_are_named(depot: list[Path], tmp_path: Pat
         name: {'team': {'team': name}, 'vcse': {'team': name, 'parent': above}}
         for name, above in (('north', 'south'), ('south', 'north'))})
     assert any('in a circle' in line for line in problems([*depot, circle]))
+
+
+def test_a_board_that_cannot_switch_phases_is_not_said_to(depot: list[Path],
+                                                          tmp_path: Path) -> None:
+    claimed = written(tmp_path / 'claimed.yaml', cp02={
+        node: {'has_phase_shutoff': True}
+        for node in ('api', 'smart_charging', 'cppwm_controller', 'iso61851', 'session')})
+    (line,) = problems([*depot, claimed])
+    assert line.startswith('/cp02: iso61851.has_phase_shutoff = true')
+    assert "'evse_din' cannot switch phases (allowed: false" in line

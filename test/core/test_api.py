@@ -19,6 +19,8 @@ from charger_control.core.limits import FOREVER, NAN, in_force
 from charger_control.core.moment import Moment
 
 CONFIG = ApiConfig()
+SWITCHING = ApiConfig(has_phase_shutoff=True)
+ONE_PHASE = SetLimits(set_one_phase_limit=True, one_phase_limit=True)
 
 
 def amperage(value: float, **more: Any) -> SetLimits:
@@ -151,8 +153,11 @@ def test_nobody_has_set_anything() -> None:
 
 
 def test_values_are_echoed_as_set_and_given_back() -> None:
-    api = with_(amperage(5.0), power(100.0), enabled(False), timeout(60.0),
-                SetLimits(set_phase_rotation=True, phase_rotation=True))
+    api = with_(amperage(5.0), power(100.0), enabled(False), timeout(60.0))
+    write = proposed(api, SetLimits(set_phase_rotation=True, phase_rotation=True))
+    (answer,) = api.settle(write.number, '')
+    assert (answer.success, answer.code) == (True, 'NoEffect')
+    assert 'cannot rotate' in answer.message
     document = api.document(10.0)
     assert (document.amperage_limit, document.power_limit) == (5.0, 100.0)
     assert (document.enabled, document.timeout, document.expires_in) == (False, 60.0, 50.0)
@@ -167,12 +172,36 @@ def test_values_are_echoed_as_set_and_given_back() -> None:
 
 
 def test_one_phase() -> None:
-    api = with_(SetLimits(set_one_phase_limit=True, one_phase_limit=True))
+    api = with_(ONE_PHASE, config=SWITCHING)
     assert api.limit(0.0).phases == 1
     assert math.isnan(api.limit(0.0).amperage)
     assert api.limit(301.0).phases == 0
     written(api, SetLimits(set_one_phase_limit=True, one_phase_limit=False))
     assert api.limit(0.0).phases == 0
+
+
+def test_one_phase_is_refused_where_nothing_can_switch_to_it() -> None:
+    """It answered OK, was shown as active, and three phases carried 15.2 A."""
+    api = with_(amperage(10.0))
+    both = replace(ONE_PHASE, set_amperage_limit=True, amperage_limit=16.0)
+    with pytest.raises(RefusedError, match='cannot switch to one phase') as refused:
+        api.propose(both, present(1.0))
+    assert refused.value.code == 'NotSupported'
+    assert (api.limit(1.0).amperage, api.limit(1.0).phases) == (10.0, 0)
+    assert not api.document(1.0).one_phase_limit
+    written(api, SetLimits(set_one_phase_limit=True, one_phase_limit=False))
+
+
+def test_one_phase_is_no_wish_where_there_is_only_one() -> None:
+    assert with_(ONE_PHASE, config=ApiConfig(phases=1)).limit(0.0).phases == 1
+
+
+def test_one_phase_that_was_stored_with_other_hardware_is_not_claimed() -> None:
+    write = proposed(with_(ONE_PHASE, config=SWITCHING), amperage(10.0))
+    api = Api(CONFIG)
+    api.restore(write.stored, None, present(1.0))
+    assert (api.limit(1.0).phases, api.document(1.0).one_phase_limit) == (0, False)
+    assert api.limit(1.0).amperage == 10.0
 
 
 def test_the_reason_says_who_what_and_how_long() -> None:
@@ -332,14 +361,13 @@ def test_a_charge_point_of_one_phase() -> None:
     ((amperage(10.0),), power(20_000.0), False),
     ((power(4200.0),), amperage(16.0), False),           # the lower one counts
     ((power(4200.0),), power(6900.0), True),
-    ((SetLimits(set_one_phase_limit=True, one_phase_limit=True),),
-     SetLimits(set_one_phase_limit=True, one_phase_limit=False), True),
-    ((), SetLimits(set_one_phase_limit=True, one_phase_limit=True), False),
+    ((ONE_PHASE,), SetLimits(set_one_phase_limit=True, one_phase_limit=False), True),
+    ((), ONE_PHASE, False),
     ((amperage(10.0),), SetLimits(set_phase_rotation=True, phase_rotation=True), False),
 ])
 def test_which_requests_raise(before: tuple[SetLimits, ...], request_: SetLimits,
                               raises: bool) -> None:
-    api = with_(*before)
+    api = with_(*before, config=SWITCHING)
     assert proposed(api, request_).raises is raises
 
 
@@ -717,7 +745,7 @@ def at_most(low: list[tuple[float, bool]], high: list[tuple[float, bool]]) -> bo
 @given(STEPS, st.sampled_from([NAN, 0.0, 6.0, 16.0]))
 def test_asking_never_raises_and_nothing_acts_that_a_restart_would_take_back(
         steps: list[tuple[str, SetLimits, float]], hold: float) -> None:
-    history = History(ApiConfig(on_timeout_amperage=hold))
+    history = History(ApiConfig(on_timeout_amperage=hold, has_phase_shutoff=True))
     for what, request, pause in steps:
         before = history.courses(history.api)
         if what == 'ask':

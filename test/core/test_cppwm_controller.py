@@ -211,12 +211,21 @@ def test_what_is_available_counts_for_1_s(desk):
 
 # -- phases, and the public values -----------------------------------------------------------------
 
-def test_the_fewest_phases_that_anybody_wants(desk):
+def test_the_fewest_phases_that_anybody_wants():
+    desk = ControllerDesk('C', has_phase_shutoff=True)
     desk.limits['smart_charging'] = AmperageLimit(NAN, 3)
     assert (desk.tick().phases, desk.result.decision.phase_source) == (3, 'smart_charging')
     desk.limits['api'] = AmperageLimit(NAN, 1)
     assert (desk.tick().phases, desk.result.decision.phase_source) == (1, 'api')
     assert desk.result.available.phases == 1
+
+
+def test_phases_that_cannot_be_switched_are_not_claimed(desk):
+    desk.limits['api'] = desk.limits['smart_charging'] = AmperageLimit(NAN, 1)
+    assert (desk.tick().phases, desk.result.decision.phase_source) == (0, '')
+    assert desk.result.available.phases == 0
+    desk.limits['hw'] = AmperageLimit(16.0, 1, valid_for=5.0, lost_amperage=0.0)
+    assert (desk.tick().phases, desk.result.decision.phase_source) == (1, 'hw')
 
 
 def test_the_nine_values(desk):

@@ -134,6 +134,16 @@ def test_equal_limits_name_one_source_whatever_the_order():
 
 
 def test_fewest_phases():
-    assert fewest_phases({'a': Opinion(NAN), 'b': Opinion(16.0, 3)}) == (3, 'b')
-    assert fewest_phases({'a': Opinion(NAN, 1), 'b': Opinion(16.0, 3)}) == (1, 'a')
-    assert fewest_phases({'a': Opinion(16.0)}) == (0, '')
+    def fewest(opinions):
+        return fewest_phases(opinions, switches=True)
+
+    assert fewest({'a': Opinion(NAN), 'b': Opinion(16.0, 3)}) == (3, 'b')
+    assert fewest({'a': Opinion(NAN, 1), 'b': Opinion(16.0, 3)}) == (1, 'a')
+    assert fewest({'a': Opinion(16.0)}) == (0, '')
+
+
+def test_where_nothing_switches_only_what_is_wired_counts():
+    """One phase was claimed, and three carried 15.2 A."""
+    wishes = {'hw': Opinion(16.0), 'api': Opinion(NAN, 1), 'smart_charging': Opinion(16.0, 3)}
+    assert fewest_phases(wishes, switches=False) == (0, '')
+    assert fewest_phases(wishes | {'hw': Opinion(16.0, 1)}, switches=False) == (1, 'hw')

@@ -218,15 +218,22 @@ def test_the_phases_that_count_are_summed_and_the_highest_where_it_is_unknown_wh
     assert supply.conversion(11.0) == Conversion((230.0, 480.0, 720.0), 1), 'L1 carries'
 
 
+def limit_power(api: Api, power: float) -> None:
+    """A client's limit in W, stored."""
+    start = Moment('', 0.0, 0.0, False)
+    api.propose(SetLimits(set_power_limit=True, power_limit=power, set_timeout=True,
+                          timeout=86_400.0), start)
+    write = api.next_write(start)
+    assert write is not None
+    api.settle(write.number, '')
+
+
 class Blocks:
     """Every block that makes A of W, with one limit in W."""
 
     def __init__(self, power: float) -> None:
         self.api = Api(ApiConfig())
-        change = self.api.propose(SetLimits(set_power_limit=True, power_limit=power,
-                                            set_timeout=True, timeout=86_400.0),
-                                  Moment('', 0.0, 0.0, False))
-        self.api.settle(change.number, '')
+        limit_power(self.api, power)
         self.smart = SmartCharging(SmartChargingConfig())
         self.smart.set_profiles([Profile(
             profile_id=1, evse=1, purpose=Purpose.TX_DEFAULT, kind=Kind.ABSOLUTE, stack_level=0,
@@ -262,8 +269,7 @@ def test_a_power_limit_holds_at_every_voltage_in_every_block(voltage):
 def test_every_block_makes_the_same_of_a_limit_on_one_phase_without_a_meter():
     """It was 0.0 A in api and 15.65 A in smart_charging."""
     api = Api(ApiConfig(has_phase_shutoff=True))
-    api.settle(api.propose(SetLimits(set_power_limit=True, power_limit=3600.0),
-                           Moment('', 0.0, 0.0, False)).number, '')
+    limit_power(api, 3600.0)
     supply = Supply(3, switches=True)
     api.hear_decision(Heard(Decision(requested_amperage=16.0, phases=1), 0.0))
     supply.hear_decision(0.0, 1, 16.0)

@@ -175,6 +175,13 @@ def test_the_lower_of_a_and_w_counts_and_the_fewest_phases_reach_the_controller(
     assert step(block(profile((0, 16.0, 2))), NOON).limit.phases == 0
 
 
+def test_phases_that_cannot_be_switched_are_not_claimed() -> None:
+    fixed = block(profile((0, 16.0, 1)), switches_phases=False)
+    decision = step(fixed, NOON)
+    assert (decision.limit.amperage, decision.limit.phases) == (16.0, 0)
+    assert 'on 1 phase (which this charge point cannot switch)' in decision.limit.reason
+
+
 def test_a_tx_profile_counts_for_its_transaction_only() -> None:
     own = profile((0, 10.0), purpose=Purpose.TX, evse=1, transaction_id='t1', profile_id=9)
     smart = block(profile((0, 16.0)), own)

@@ -261,3 +261,14 @@ def test_parameters_are_checked() -> None:
         check(PARAMS, {'on_timeout_amperage': 81.0}, 'api')
     with pytest.raises(ParameterError, match='phases'):
         check(PARAMS, {'phases': 4}, 'api')
+
+
+def test_one_phase_is_refused_where_nothing_can_switch_to_it(graph: Any, tmp_path: Path) -> None:
+    _, limits, documents = started(graph, tmp_path)
+    answer = graph.ask(SET_LIMITS, set_one_phase_limit=True, one_phase_limit=True,
+                       set_amperage_limit=True, amperage_limit=8.0)
+    assert (answer.success, answer.code) == (False, 'NotSupported')
+    assert 'has_phase_shutoff is false' in answer.message
+    graph.until(lambda: len(documents) > 1)
+    assert (limits[-1].phases, documents[-1].one_phase_limit) == (0, False)
+    assert math.isnan(limits[-1].amperage)

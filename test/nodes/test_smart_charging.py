@@ -603,7 +603,11 @@ def test_parameters_are_checked(csms: Csms) -> None:
             check(PARAMS, {name: value}, 'smart_charging')
     with pytest.raises(ParameterError, match='Europe/Berlin'):
         csms.graph.start(SmartCharging, state_dir=str(csms.folder), time_zone='Europe/Nowhere')
+    values = check(PARAMS, {}, 'smart_charging')
     for zone in ('', '../etc/passwd', 'Europe'):
         with pytest.raises(ValueError, match='time_zone'):
-            config_of({'time_zone': zone, 'lost_amperage': 6.0})
-    assert config_of({'time_zone': 'Europe/Berlin', 'lost_amperage': 6.0}).lost_amperage == 6.0
+            config_of(values | {'time_zone': zone})
+    assert config_of(values | {'time_zone': 'Europe/Berlin'}).lost_amperage == 6.0
+    for phases, switches, obeyed in ((3, False, False), (3, True, True), (1, False, True)):
+        config = config_of(values | {'phases': phases, 'has_phase_shutoff': switches})
+        assert config.switches_phases is obeyed

@@ -28,7 +28,8 @@ MAX_IN_FLIGHT = 32
 """Writes that wait for an answer at once."""
 LONGEST_LINE = 300
 """Characters of values in a line of the log."""
-STATUS = {'OutOfRange': 400, 'NothingSet': 400, 'StoreFailed': 507}
+STATUS = {'OutOfRange': 400, 'NothingSet': 400, 'NotSupported': 409,
+          'StoreFailed': 507}
 """HTTP status of the codes of SetLimits; others are 500."""
 
 

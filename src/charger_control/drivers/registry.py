@@ -156,6 +156,13 @@ def check_pilot(config: Config) -> None:
     checked(config, driver.options(), f'pilot {name}')
 
 
+def switches_phases(config: Config) -> bool:
+    """Whether a control pilot has a relay for L2 and L3; errors as ``check_pilot``."""
+    name, driver = _driver(config, PILOTS, 'pilot')
+    values = checked(config, driver.options(), f'pilot {name}')
+    return bool(values.get('phase_line', linux_factory.NO_LINE) != linux_factory.NO_LINE)
+
+
 def options(kind: str, driver: str) -> tuple[Option, ...]:
     """The options of a driver, to declare parameters from; ``kind``: meter or pilot.
 

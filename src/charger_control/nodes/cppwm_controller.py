@@ -55,6 +55,7 @@ PARAMS = (
     Param('rate', 10.0, 'ticks of control', 'Hz', low=3.0, high=50.0),
     Param('sources', ['hw', 'smart_charging', 'api'], 'limit sources; nothing is offered before '
           'each has spoken', choices=tuple(LIMIT_SOURCES)),
+    Param('has_phase_shutoff', False, 'this charge point can switch to one phase'),
     Param('closed_loop', True, 'the meter has phase currents to regulate on; false: open loop, '
           'available = commanded'),
     Param('meter_period', 0.2, 'time between two samples of the meter', 's', low=0.02, high=30.0),
@@ -93,7 +94,8 @@ def config_of(values: dict[str, Any]) -> ControllerConfig:
     """The block's configuration from the parameters; ValueError for a bad combination."""
     membership.check(values)
     return ControllerConfig(
-        sources=tuple(values['sources']), closed_loop=values['closed_loop'],
+        sources=tuple(values['sources']), has_phase_shutoff=values['has_phase_shutoff'],
+        closed_loop=values['closed_loop'],
         meter_period=values['meter_period'], meter_silent=(values['meter_silent'], 2.5),
         meter_lost=(values['meter_lost'], 4.0), meter_gone=(values['meter_gone'], 20.0),
         pilot_silence=values['pilot_silence'],

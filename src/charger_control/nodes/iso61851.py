@@ -8,7 +8,7 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot, PilotReading
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.ports import Pilot
-from charger_control.drivers.registry import check_pilot, open_pilot
+from charger_control.drivers.registry import check_pilot, open_pilot, switches_phases
 from charger_control.nodes.pilot_drive import RAW_PARAMS, drive_of
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.inhibitor import SleepInhibitor
@@ -30,6 +30,8 @@ PARAMS = (
     Param('rate', 20.0, 'ticks', 'Hz', low=5.0, high=100.0),
     Param('socket', False, 'a socket, not a tethered cable: the rating of the cable bounds the '
           'signal'),
+    Param('has_phase_shutoff', False, 'this charge point can switch to one phase: only a '
+          'single-board computer with device.phase_line'),
     Param('ventilation', False, 'vehicles that ask for ventilation (state D) may charge'),
     Param('pace', 5.0, 'time between changes of the signal that are not at once', 's', low=0.5,
           high=60.0),
@@ -51,6 +53,14 @@ PARAMS = (
 )
 
 
+def config_of(values: dict[str, Any]) -> None:
+    """Refuses what the board cannot do: ValueError in words."""
+    if values['has_phase_shutoff'] and not switches_phases(values['device']):
+        raise ValueError(
+            f'iso61851.has_phase_shutoff = true: the board {values["device"].get("driver")!r} '
+            'cannot switch phases (allowed: false; true with linux_pilot and its phase_line)')
+
+
 class Iso61851(BlockNode):
     """Ticks the block; a lower available amperage or HW limit ticks it at once."""
 
@@ -58,6 +68,7 @@ class Iso61851(BlockNode):
                  **kwargs: Any) -> None:
         """``driver``: instead of the one that the parameters name."""
         super().__init__('iso61851', PARAMS, **kwargs)
+        self.checked(config_of)
         self._store = Store(store_file(self.values['state_dir'], self.get_namespace()))
         self._driver = driver or open_pilot(self.values['device'], buses or Buses())
         latched = str(self._store.recall(ROOM, LATCH).get('name', ''))

@@ -73,7 +73,9 @@ def config_of(values: dict[str, Any]) -> SmartChargingConfig:
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f'smart_charging.time_zone = {values["time_zone"]!r}: no such time zone '
                          '(allowed: names like UTC or Europe/Berlin)') from error
-    return SmartChargingConfig(evse=EVSE, time_zone=zone, lost_amperage=values['lost_amperage'])
+    return SmartChargingConfig(
+        evse=EVSE, time_zone=zone, lost_amperage=values['lost_amperage'],
+        switches_phases=values['has_phase_shutoff'] or values['phases'] == 1)
 
 
 class SmartCharging(BlockNode):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from charger_control.core.api.course import lowest
@@ -27,7 +27,7 @@ from charger_control.core.power import Supply
 
 REWRITE_PERIOD = 5.0
 """s between tries to write what the store has refused."""
-UNTIL_RESTART, FAILED = 'UntilRestart', 'StoreFailed'
+UNTIL_RESTART, FAILED, NO_EFFECT = 'UntilRestart', 'StoreFailed', 'NoEffect'
 """Codes of answers, beside OK and those of ``RefusedError``."""
 
 
@@ -104,7 +104,10 @@ class Api:
         What remains of them now is to be written (``next_write``). After ``restore_later``:
         what clients have asked for in between counts on top of them. None: nothing is stored.
         """
-        self._values = Values() if stored is None else restored(stored, beat, present)
+        values = Values() if stored is None else restored(stored, beat, present)
+        # the hardware may be another one by now
+        self._values = replace(
+            values, one_phase=values.one_phase and self._config.can_use_one_phase)
         self._unreadable = False
         waiting, self._pending = self._pending, []
         if stored is not None:
@@ -139,6 +142,7 @@ class Api:
         Returns:
             The number of the change.
         """
+        self._config.check_ability(request)
         base = self._pending[-1].values if self._pending else self._values
         values = base.applied(request, present.now)
         return self._add(request, values, self._raises(values, base, present.now), present.now)
@@ -281,8 +285,12 @@ class Api:
         if item.request is None or item.answered:
             return []
         item.answered = True
+        if code == 'OK' and item.request.set_phase_rotation and item.request.phase_rotation:
+            code = NO_EFFECT
         message = {
             'OK': 'stored and in force',
+            NO_EFFECT: 'stored and in force, but for phaseRotation (phase_rotation): this charge '
+                       'point cannot rotate its phases',
             UNTIL_RESTART: f'in force until restart only: {why}',
             FAILED: f'nothing was changed: a raise must be stored before it acts, and {why}'}[code]
         return [Answer(item.number, code != FAILED, code, message)]

@@ -21,7 +21,7 @@ class RefusedError(ValueError):
     """A request that cannot be taken; nothing of it was.
 
     Attributes:
-        code: OutOfRange or NothingSet, as SetLimits.srv answers.
+        code: OutOfRange, NothingSet or NotSupported, as SetLimits.srv answers.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -46,6 +46,19 @@ class ApiConfig:
     meter_timeout: float = 11.0
     has_phase_shutoff: bool = False
     unreadable_amperage: float = 0.0
+
+    def check_ability(self, request: SetLimits) -> None:
+        """RefusedError where something is asked for that this charge point cannot do."""
+        if request.set_one_phase_limit and request.one_phase_limit and not self.can_use_one_phase:
+            raise RefusedError(
+                'NotSupported', 'onePhaseLimit (one_phase_limit) = true: this charge point cannot '
+                'switch to one phase (has_phase_shutoff is false); allowed is false. Limit the '
+                'current or the power instead')
+
+    @property
+    def can_use_one_phase(self) -> bool:
+        """Whether one phase is all there is, or can be switched to."""
+        return self.has_phase_shutoff or self.phases == 1
 
 
 @dataclass(frozen=True, slots=True)

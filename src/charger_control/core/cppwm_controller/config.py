@@ -14,6 +14,8 @@ class ControllerConfig:
 
     Attributes:
         sources: names of the limit sources; nothing is offered before each was heard once.
+        has_phase_shutoff: this charge point can switch to one phase; else only the HW limit, which
+            knows what is wired, says how many there are.
         closed_loop: the meter has phase currents to regulate on.
         meter_period: s between two samples of the meter.
         meter_silent, meter_lost, meter_gone: s and periods (the longer counts) of meter silence
@@ -26,6 +28,7 @@ class ControllerConfig:
     """
 
     sources: tuple[str, ...] = ('hw', 'api')
+    has_phase_shutoff: bool = False
     closed_loop: bool = True
     meter_period: float = 0.2
     meter_silent: tuple[float, float] = (3.0, 2.5)

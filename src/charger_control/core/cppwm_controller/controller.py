@@ -115,7 +115,7 @@ class Controller:
         pilot = self._live_pilot(now)
         if pilot is None:
             flags |= Flags.PILOT_SILENT
-        phases, phase_source = fewest_phases(opinions)
+        phases, phase_source = fewest_phases(opinions, switches=config.has_phase_shutoff)
         meter_cap, meter_flag = self._meter_cap(now)
         flags |= meter_flag
         effective, limit_source = lowest(opinions)

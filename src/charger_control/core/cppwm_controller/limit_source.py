@@ -83,7 +83,11 @@ def lowest(opinions: Mapping[str, Opinion]) -> tuple[float, str]:
     return min(valid) if valid else (0.0, '')
 
 
-def fewest_phases(opinions: Mapping[str, Opinion]) -> tuple[int, str]:
-    """The fewest phases that anybody asks for, and who does."""
-    wanted = [(o.phases, name) for name, o in opinions.items() if o.phases]
+def fewest_phases(opinions: Mapping[str, Opinion], *, switches: bool) -> tuple[int, str]:
+    """The fewest phases that anybody asks for, and who does.
+
+    ``switches``: the hardware can; else only what is wired (hw) counts.
+    """
+    wanted = [(o.phases, name) for name, o in opinions.items()
+              if o.phases and (switches or name == 'hw')]
     return min(wanted) if wanted else (0, '')

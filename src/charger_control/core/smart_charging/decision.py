@@ -25,6 +25,8 @@ class SmartChargingConfig:
 
     Attributes:
         evse: the EVSE that this charger is, 1 or more.
+        switches_phases: it can go to one phase; else a profile's number of phases is not obeyed,
+            and a power is spread over the phases in use.
         time_zone: whose wall clock recurring profiles follow.
         lost_amperage: A, what counts once a limit has run out and no other came, while profiles
             are installed; 0 or more.
@@ -36,6 +38,7 @@ class SmartChargingConfig:
     """
 
     evse: int = 1
+    switches_phases: bool = True
     time_zone: tzinfo = UTC
     lost_amperage: float = 6.0
     assume_transaction: bool = True
@@ -142,9 +145,9 @@ class SmartCharging:
         until = '' if change is None else f' until {utc(change)}'
         return SmartChargingDecision(
             AmperageLimit(
-                amperage=NAN if math.isinf(amperage) else amperage, phases=_phases(limit),
+                amperage=NAN if math.isinf(amperage) else amperage, phases=self._phases(limit),
                 valid_for=valid_for, lost_amperage=min(self._config.lost_amperage, following),
-                reason=f'{_words(limit, owner)}{until}'),
+                reason=f'{self._words(limit, owner)}{until}'),
             owner, change_in)
 
     def _cautious(self, wall: float, doubt: str, conversion: Conversion) -> SmartChargingDecision:
@@ -157,12 +160,28 @@ class SmartCharging:
         _, owner = _amperage(limit, conversion)
         return SmartChargingDecision(
             AmperageLimit(
-                amperage=amperage, phases=_phases(limit), valid_for=DOUBT_VALID_FOR,
+                amperage=amperage, phases=self._phases(limit), valid_for=DOUBT_VALID_FOR,
                 lost_amperage=min(config.lost_amperage, amperage),
                 reason=f'lowest of the next 24 h, as the clock is in doubt: '
-                       f'{_words(limit, owner)}'),
+                       f'{self._words(limit, owner)}'),
             owner, warning=f'{doubt}. Until then the lowest limit of the next 24 h holds, '
                            f'{amperage:.1f} A')
+
+    def _phases(self, limit: Limit) -> int:
+        """1 or 3 where the profile gives it; a contactor cannot switch to 2."""
+        return limit.phases if self._config.switches_phases and limit.phases in (1, 3) else 0
+
+    def _words(self, limit: Limit, owner: Profile | None) -> str:
+        if owner is None:
+            return 'no charging profile in force'
+        value = (f'{limit.amperage:g} A per phase' if owner is limit.amperage_owner
+                 else f'{limit.power:g} W')
+        words = f'{owner}: {value}'
+        if limit.phases is not None:
+            words += f' on {limit.phases} phase{"s"[:limit.phases - 1]}'
+            if limit.phases < 3 and not self._config.switches_phases:
+                words += ' (which this charge point cannot switch)'
+        return words
 
     def _limit_at(self, at: float, start: float) -> Limit:
         return self._engine.limit_at(self._config.evse, at, start=start,
@@ -182,17 +201,3 @@ def _amperage(limit: Limit, conversion: Conversion) -> tuple[float, Profile | No
     """A per phase, inf where nothing limits, and who does."""
     amperage, owner = limit.in_amperes(conversion)
     return (math.inf if amperage is None else amperage), owner
-
-
-def _phases(limit: Limit) -> int:
-    """1 or 3 where the profile gives it; a contactor cannot switch to 2."""
-    return limit.phases if limit.phases in (1, 3) else 0
-
-
-def _words(limit: Limit, owner: Profile | None) -> str:
-    if owner is None:
-        return 'no charging profile in force'
-    value = (f'{limit.amperage:g} A per phase' if owner is limit.amperage_owner
-             else f'{limit.power:g} W')
-    phases = '' if limit.phases is None else f' on {limit.phases} phase{"s"[:limit.phases - 1]}'
-    return f'{owner}: {value}{phases}'
