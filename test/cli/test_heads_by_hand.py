@@ -34,7 +34,7 @@ def run(*words):
 
 
 @pytest.mark.parametrize(('kind', 'driver', 'number'), [
-    ('sml', 'sml', '0A0153494D0001348A35'), ('push', 'd0', '20231107')])
+    ('sml', 'sml', '1SIM0020220469'), ('push', 'd0', '20231107')])
 def test_probe_hears_a_head_and_prints_what_opens_it(tmp_path, kind, driver, number):
     with running_head(tmp_path / 'head', meter_of(kind)):
         began = time.monotonic()
@@ -84,7 +84,7 @@ def test_a_simulated_head_is_a_process_of_its_own(tmp_path):
         assert 'ready: simulated head (sml)' in process.stdout.readline()
         result = run('meter', 'read', '--port', link, '--driver', 'sml')
         assert result.exit_code == 0, result.output
-        assert 'serial number 0A0153494D0001348A35' in result.output
+        assert 'serial number 1SIM0020220469' in result.output
     finally:
         process.terminate()
         assert process.wait(5) == 0

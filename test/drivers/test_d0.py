@@ -15,9 +15,10 @@ from charger_control.drivers.d0 import (
     with_parity,
     without_parity,
 )
+from charger_control.drivers.meters import d0 as d0_driver
 from charger_control.drivers.obis import Number
 from charger_control.drivers.port import SerialSettings, open_port
-from charger_control.sim.d0_meter import D0PullMeter
+from charger_control.sim.d0_meter import D0PullMeter, D0PushMeter
 from charger_control.sim.optical_head import running_head
 
 GOLDEN = Golden('d0').telegram()
@@ -82,10 +83,13 @@ def test_lines_of_all_kinds():
 
 
 @pytest.mark.parametrize('line', ['1.8.0 1.5*kWh', '1.8.0(1.5*kWh', '(1.5)', '1.8.0(1.5*kWh)x',
-                                  '1.8.0()(', 'hello', '1.8.0(1/5)'])
-def test_a_line_out_of_form_spoils_the_readout(line):
-    with pytest.raises(D0Error):
-        decode(readout('1.8.0(1.5*kWh)', line))
+                                  '1.8.0()(', 'hello'])
+def test_a_line_out_of_form_costs_that_line_and_no_more(line):
+    telegram = decode(readout('2.8.0(3.0*kWh)', line))
+    assert telegram.not_understood == (line,)
+    assert telegram.numbers == {(2, 8, 0): Number(3.0, 'kWh')}
+    with pytest.raises(D0Error, match='is no line of a readout'):
+        decode(readout(line))
 
 
 def test_identifications():
@@ -111,6 +115,20 @@ def test_a_meter_is_asked_at_300_and_read_at_its_own_speed(link, character, baud
             assert sample.value.energy_imported == 12.5
             assert sample.identity['baudrate'] == str(baudrate)
             assert sample.counters.get('timeouts', 0) == 0
+        finally:
+            meter.close()
+
+
+def test_a_meter_that_pushes_and_is_asked_is_told_apart(link, monkeypatch):
+    monkeypatch.setattr(d0_driver, 'REACTION', 0.1)
+    plant = types.SimpleNamespace(voltage=(230.0,) * 3, amperage=(1.0, 2.0, 3.0), frequency=50.0,
+                                  power=1380.0, energy_imported=12.5)
+    with running_head(link, lambda head: D0PushMeter(plant, now=time.monotonic(), interval=0.3)):
+        meter = registry.open_meter({'driver': 'd0', 'port': str(link), 'period': 1.0},
+                                    registry.Buses())
+        meter.start()
+        try:
+            assert until(meter, lambda s: 'set mode: push' in s.error, 20.0), meter.latest()
         finally:
             meter.close()
 

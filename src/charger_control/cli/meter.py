@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -14,6 +14,8 @@ from charger_control.cli.device_options import device_config, device_options
 from charger_control.cli.guard import EXIT_CONFIG
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.drivers import registry
+from charger_control.drivers.dump import DECODERS, DumpError
+from charger_control.drivers.dump import decode as decode_dump
 
 IDENTITY_TIME = 1.5
 """s for which a reading without a serial number waits for one: its first request may be lost."""
@@ -63,6 +65,35 @@ def read(wait: float | None, watch: bool, as_json: bool, **values: Any) -> None:
         return
     finally:
         device.close()
+
+
+@meter.command()
+@click.option('--driver', type=click.Choice(tuple(DECODERS)), required=True,
+              help='What the head sends.')
+@click.argument('file', type=click.File('rb'))
+def decode(driver: str, file: BinaryIO) -> None:
+    """Decode a captured dump of an optical head and print it as JSON.
+
+    FILE: the bytes as they came, or as hexadecimal digits; - for standard input. Attach it to a
+    report of a meter that is not read. Exit codes: 0 decoded, 1 there is no telegram in it.
+    """
+    try:
+        found = decode_dump(driver, file.read())
+    except DumpError as error:
+        raise click.ClickException(f'{file.name}: {error}') from error
+    reading = found.reading
+    click.echo(json.dumps({
+        'energy_imported': _plain(reading.energy_imported),
+        'active_power': _plain(reading.active_power), 'voltage': _known(reading.voltage),
+        'amperage': _known(reading.amperage), 'frequency': _plain(reading.frequency),
+        'serial_number': reading.serial_number or None,
+        'not_understood': list(found.not_understood)}))
+
+
+def _known(values: tuple[float, ...]) -> Any:
+    """A list with null for what is not known, null where nothing is."""
+    plain = _plain(values)
+    return plain if any(v is not None for v in plain) else None
 
 
 def _show(reading: MeterReading, identity: Mapping[str, str], as_json: bool) -> None:

@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from charger_control.drivers.obis import SERIAL, Code, Number
+from charger_control.drivers.obis import ENERGY, SERIAL, Code, Number, usual
 
 STX, ETX, ACK = 0x02, 0x03, 0x06
 REQUEST = b'/?!\r\n'
@@ -28,8 +28,12 @@ MOST_BYTES = 16384
 """Of a readout with all its history; 300 bytes to 3 kB are usual."""
 _IDENTIFICATION = re.compile(r'/([A-Za-z]{2}[A-Za-z])([0-9A-I])([^\r\n/!]{0,32})')
 _LINE = re.compile(r'(?:(\d{1,3})-(\d{1,3}):)?([0-9A-Z]{1,3})\.([0-9A-Z]{1,3})(?:\.(\d{1,3}))?'
-                   r'(?:[*&](\d{1,3}))?((?:\([^()/!]*\))+)')
-_NUMBER = re.compile(r'([+-]?\d{1,12}(?:\.\d{1,6})?)(?:\*([A-Za-z]{1,5}))?')
+                   r'(?:[*&](\d{1,3}))?((?:\([^()!]*\))+)')
+_NUMBER = re.compile(r' ?([+-]?\d{1,12}(?:\.\d{1,12})?)(?:[* ]([A-Za-z]{1,6}(?:/[A-Za-z]{1,3})?))?')
+_MAKERS_NUMBER = (('0', 'C', '1', '0'), ('1', 'C', '1', '0'), (None, 'C', '1', '0'))
+"""Medium and groups C, D, E of the serial number in the codes that IEC 62056-21 lists."""
+PRESENT = (None, '255', '00', '0')
+"""Group F of a present value; others are stored ones, of earlier periods."""
 
 Layout = tuple[tuple[str, ...], ...]
 
@@ -52,6 +56,7 @@ class Telegram:
         numbers: its values by OBIS groups C, D, E.
         names: what is no number, and the numbers without a unit, as text.
         layout: code, unit and decimals of each line, and the meter's numbers.
+        not_understood: lines of another form; each costs what it says, and no more.
     """
 
     maker: str
@@ -59,6 +64,7 @@ class Telegram:
     numbers: dict[Code, Number] = field(default_factory=dict)
     names: dict[Code, str] = field(default_factory=dict)
     layout: Layout = ()
+    not_understood: tuple[str, ...] = ()
 
 
 def with_parity(data: bytes) -> bytes:
@@ -158,8 +164,11 @@ def identification_of(line: str) -> tuple[str, str, str]:
     return maker, baudrate, name
 
 
-def decode(raw: bytes) -> Telegram:
-    """The values of a readout, from its '/' to its BCC or '!' line. Raises D0Error."""
+def decode(raw: bytes, *, any_block_check: bool = False) -> Telegram:
+    """The values of a readout, from its '/' to its BCC or '!' line. Raises D0Error.
+
+    ``any_block_check``: it was edited, so that its block check character says nothing.
+    """
     head, _, rest = raw.partition(b'\r\n')
     maker, _, name = identification_of(head.decode('ascii', 'replace'))
     if STX in raw:
@@ -168,35 +177,49 @@ def decode(raw: bytes) -> Telegram:
         block = 0
         for byte in rest[1:-1]:
             block ^= byte
-        if block != rest[-1]:
+        if block != rest[-1] and not any_block_check:
             raise D0Error('crc_errors', 'the block check character is wrong')
         rest = rest[1:-2]
     lines = rest[:-3].decode('ascii', 'replace').split('\r\n')  # without the '!' line
     telegram = Telegram(maker, name)
     layout: list[tuple[str, ...]] = [(maker, name)]
-    layout.extend(_take(line, telegram) for line in lines if line)
-    if len(layout) == 1:
-        raise D0Error('garbage', 'a readout without a value')
-    return Telegram(maker, name, telegram.numbers, telegram.names, tuple(layout))
+    unknown: list[str] = []
+    for line in filter(None, map(str.strip, lines)):
+        found = _take(line, telegram)
+        layout.append(found or ('?',))
+        if found is None:
+            unknown.append(line)
+    if not telegram.numbers and not telegram.names:
+        raise D0Error('garbage', 'a readout without a value' + ''.join(
+            f': {line!r} is no line of a readout' for line in unknown[:1]))
+    return Telegram(maker, name, telegram.numbers, telegram.names, tuple(layout), tuple(unknown))
 
 
-def _take(line: str, telegram: Telegram) -> tuple[str, ...]:
-    """Puts one line's value into a telegram; returns its layout."""
+def _take(line: str, telegram: Telegram) -> tuple[str, ...] | None:
+    """Puts one line's value into a telegram; returns its layout, None for no line of a readout."""
     match = _LINE.fullmatch(line)
     if match is None:
-        raise D0Error('garbage', f'{line!r} is no line of a readout')
+        return None
     medium, _, c, d, e, storage, values = match.groups()
     label = line[:match.start(7)]
     first = values[1:values.index(')')]
+    if storage not in PRESENT:
+        return label, ''
+    code = None
+    if (medium, c, d, e) in _MAKERS_NUMBER:
+        code = SERIAL[-1]
+    elif c.isdigit() and d.isdigit():
+        code = usual((int(c), int(d), int(e or 0)))
+    if code in SERIAL and medium in (None, '0', '1'):
+        if first.strip('0 '):
+            telegram.names.setdefault(code, first.strip())
+        return label, first
+    if code is None or medium not in (None, '1'):
+        return label, ''
     number = _NUMBER.fullmatch(first)
-    if not (c.isdigit() and d.isdigit()) or medium not in (None, '1'):
-        return label, ''
-    code = (int(c), int(d), int(e or 0))
-    if storage not in (None, '255'):  # a value of the past
-        return label, ''
-    if number is None or not number[2]:
+    if number is None or not (number[2] or code[:2] == ENERGY[:2]):
         if first:
             telegram.names.setdefault(code, first)
-        return label, first if code in SERIAL else ''
-    telegram.numbers.setdefault(code, Number(float(number[1]), number[2]))
-    return label, number[2], str(len(number[1].partition('.')[2]))
+        return label, ''
+    telegram.numbers.setdefault(code, Number(float(number[1]), number[2] or ''))
+    return label, number[2] or '', str(len(number[1].partition('.')[2]))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from charger_control.drivers.obis import Code, Number
+from charger_control.drivers.obis import POWER, SERIAL, Code, Number, usual
 
 ESCAPE = b'\x1b' * 4
 START = ESCAPE + b'\x01' * 4
@@ -21,9 +21,26 @@ GET_LIST_RESPONSE = 0x0701
 MOST_BYTES = 8192
 """Of a telegram; the longest known are about 1 kB."""
 _MOST_DEPTH, _MOST_ITEMS = 8, 128
+_MOST_PADDING = 4
+"""Fill bytes at the end: up to 3 by the standard, 4 of some meters (libsml, smllib take it)."""
 _UNITS = {27: 'W', 30: 'Wh', 33: 'A', 35: 'V', 44: 'Hz'}
 """DLMS unit codes."""
 _END = object()
+_DVS74 = ((42_000_000, 48_999_999), (55_000_000, 58_999_999))
+"""Serial numbers of DZG's DVS74 that send power in one or two bytes as signed although it is not;
+what is less than 0 comes in four (libsml, sml_list.c: 356.24 W is read as -299.12 W)."""
+
+
+class _Short(int):
+    """A signed value of one or two bytes."""
+
+    def __new__(cls, content: bytes) -> _Short:
+        """``content``: big-endian, in two's complement."""
+        value = super().__new__(cls, int.from_bytes(content, 'big', signed=True))
+        value.unsigned = int.from_bytes(content, 'big')
+        return value
+
+    unsigned: int
 
 
 class SmlError(Exception):
@@ -135,7 +152,7 @@ def decode(raw: bytes) -> Telegram:
     if crc16(raw[:-2]).to_bytes(2, 'little') != raw[-2:]:
         raise SmlError('crc_errors', 'the checksum of the telegram is wrong')
     body = raw[len(START):-8].replace(ESCAPE * 2, ESCAPE)
-    if padding > 3 or padding > len(body):
+    if padding > _MOST_PADDING or padding > len(body):
         raise SmlError('garbage', f'{padding} bytes of padding')
     body = body[:len(body) - padding]
     found: Telegram | None = None
@@ -200,9 +217,35 @@ def _element(data: bytes, at: int, depth: int) -> tuple[Any, int]:
         return content or None, end
     if kind == 0x40 and len(content) == 1:
         return bool(content[0]), end
+    if kind == 0x50 and 1 <= len(content) <= 2:
+        return _Short(content), end
     if kind in (0x50, 0x60) and 1 <= len(content) <= 8:
         return int.from_bytes(content, 'big', signed=kind == 0x50), end
     raise SmlError('garbage', f'a value of no known type ({first:02X})')
+
+
+def printed(number: bytes) -> str:
+    """A meter's number as it stands on it; hexadecimal digits where its form is not known.
+
+    DIN 43863-5: length, medium, three letters of the maker, block, number: 0A 01 'EMH' 00 00BC614E
+    is 1EMH0012345678. Some send the characters themselves.
+    """
+    if (len(number) == 10 and number[0] in (0x09, 0x0A) and number[1] <= 9
+            and number[2:5].isalpha()):
+        figure = int.from_bytes(number[6:], 'big')
+        if figure < 100_000_000:
+            return f'{number[1]}{number[2:5].decode("ascii")}{number[5]:02X}{figure:08d}'
+    if number and all(0x20 <= byte < 0x7F for byte in number):
+        return number.decode('ascii').strip()
+    return number.hex().upper()
+
+
+def _sends_unsigned(telegram: Telegram) -> bool:
+    """Whether this meter is one of _DVS74."""
+    for number in (telegram.names.get(SERIAL[0], b''), bytes.fromhex(telegram.server_id)):
+        if len(number) == 10 and number[:5] == b'\x0a\x01DZG':
+            return any(a <= int.from_bytes(number[5:], 'big') <= b for a, b in _DVS74)
+    return False
 
 
 def _list_of(content: Any, before: Telegram | None) -> Telegram:
@@ -220,11 +263,13 @@ def _list_of(content: Any, before: Telegram | None) -> Telegram:
         name, unit, scaler, value = entry[0], entry[3], entry[4], entry[5]
         if name[0] != 1:
             continue  # the maker's own values, and what is not electricity
-        code = (name[2], name[3], name[4])
+        code = usual((name[2], name[3], name[4]))
         if isinstance(value, bytes):
             telegram.names.setdefault(code, value)
         elif isinstance(value, int) and not isinstance(value, bool):
             exponent = 0 if scaler is None else scaler
+            if code == POWER and isinstance(value, _Short) and _sends_unsigned(telegram):
+                value = value.unsigned
             if not isinstance(exponent, int) or abs(exponent) > 12:
                 raise SmlError('garbage', f'a power of ten that cannot be ({exponent})')
             number = value * 10.0**exponent if exponent >= 0 else value / 10.0**-exponent

@@ -8,6 +8,7 @@ without an answer, mode A stays. Times: IEC 62056-21, 6.3 and 6.4: the meter rea
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -36,11 +37,18 @@ from charger_control.drivers.options import Option
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import AnswerError
 
+_PRINTED = re.compile(r'\d[A-Z]{3}[0-9A-F]{2}\d{8}')
+"""A meter's number by DIN 43863-5: medium, maker, block, figure."""
 PUSH, PULL = 'push', 'pull'
 SIGN_ON = 300
 """bit/s at which a meter is asked."""
 REACTION = 1.5
 """s, the longest until the meter answers, and between two of its characters."""
+PUSH_BAUDRATE = 9600
+"""bit/s of meters that push."""
+PUSH_TIME, PUSH_EVERY = 5.0, 2
+"""s for which is listened whether the meter pushes (they do every 1 to 4 s), after how many
+requests without an answer."""
 SWITCH = 0.1
 """s between the last bit of the answer and the new speed; from 0.2 s on the meter may send."""
 
@@ -62,6 +70,7 @@ class D0Meter(HeadMeter):
         self._period = period
         self._reader = D0Reader(parity)
         self._next_at = 0.0
+        self._unanswered = 0
         self._recent: deque[Telegram] = deque(maxlen=3)
         self._identity['model'] = 'D0'
 
@@ -94,7 +103,9 @@ class D0Meter(HeadMeter):
         """Whether a reading came of these bytes."""
         taken = False
         for telegram in self._reader.feed(data):
-            number = next((telegram.names[code] for code in SERIAL if code in telegram.names), '')
+            number = serial_number_of(telegram)
+            if telegram.not_understood:
+                self._identity['not_understood'] = '; '.join(telegram.not_understood[:3])
             self._identity['model'] = f'{telegram.maker} {telegram.identification}'.strip()
             self._identity['serial_number'] = number
             reading = self._reading(telegram, number)
@@ -119,7 +130,21 @@ class D0Meter(HeadMeter):
         return reading_of(middle, number)
 
     def _ask(self, line: HeadLine) -> None:
-        """One readout, from the request to its end. Raises AnswerError."""
+        """One readout, from the request to its end. Raises AnswerError.
+
+        A meter that pushes does not answer; it is told apart after some failures.
+        """
+        try:
+            self._ask_once(line)
+        except AnswerError as error:
+            self._unanswered += 1
+            if self._unanswered % PUSH_EVERY == 0 and self._pushes(line):
+                raise AnswerError(error.kind, f'{line.name}: the meter sends by itself and does '
+                                  'not answer: set mode: push') from error
+            raise
+        self._unanswered = 0
+
+    def _ask_once(self, line: HeadLine) -> None:
         line.set_baudrate(SIGN_ON)
         while line.read_within(0.0):
             pass  # what is left of the last one
@@ -167,8 +192,28 @@ class D0Meter(HeadMeter):
                 received = received[echo + len(REQUEST):]
         return received.decode('ascii', 'replace').removesuffix('\r\n')
 
+    def _pushes(self, line: HeadLine) -> bool:
+        """Whether the meter sends readouts unasked, at the speed that pushing meters have."""
+        reader = D0Reader(self._parity)
+        line.set_baudrate(PUSH_BAUDRATE)
+        end = self._now() + PUSH_TIME
+        while (rest := end - self._now()) > 0.0 and not self._is_closed:
+            reader.feed(self._await(line, min(rest, REACTION)))
+            if reader.counters['unconfirmed']:
+                return True
+        return False
+
     def _sent(self, text: bytes) -> bytes:
         return with_parity(text) if self._parity == 'E' else text
+
+
+def serial_number_of(telegram: Telegram) -> str:
+    """The meter's number as printed on it; '' where the readout has none.
+
+    Of several, the one in the form of DIN 43863-5 is on the meter; another is its owner's.
+    """
+    numbers = [telegram.names[code] for code in SERIAL if code in telegram.names]
+    return next(filter(_PRINTED.fullmatch, numbers), numbers[0] if numbers else '')
 
 
 def options() -> tuple[Option, ...]:

@@ -11,7 +11,7 @@ from charger_control.drivers.head import HeadLine
 from charger_control.drivers.meters.head import LISTEN, TIMEOUT, HeadMeter
 from charger_control.drivers.obis import SERIAL, reading_of
 from charger_control.drivers.options import Option, serial_options, serial_settings
-from charger_control.drivers.sml import SmlReader, Telegram
+from charger_control.drivers.sml import SmlReader, Telegram, printed
 
 DEFAULTS = {'baudrate': 9600, 'parity': 'N', 'stopbits': 1}
 
@@ -45,9 +45,9 @@ class SmlMeter(HeadMeter):
 
 
 def serial_number_of(telegram: Telegram) -> str:
-    """The meter's number as hexadecimal digits: its own value of it, else the server id."""
+    """The meter's number as printed on it: its own value of it, else the server id."""
     number = next((telegram.names[code] for code in SERIAL if code in telegram.names), b'')
-    return number.hex().upper() or telegram.server_id
+    return printed(number or bytes.fromhex(telegram.server_id))
 
 
 def options() -> tuple[Option, ...]:
