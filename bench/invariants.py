@@ -20,15 +20,16 @@ import os
 import random
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'test' / 'core'))
 
 from charge_world import INPUTS, SOURCES, World, charging
-from test_invariants import AMPERAGES, happen
+from test_invariants import AMPERAGES, LIES, SPOKEN, happen
 
-from charger_control.core.cppwm_controller import Allocation
+from charger_control.core.cppwm_controller import Allocation, AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.limits import FOREVER, AmperageLimit
 
@@ -62,22 +63,41 @@ def limit(chance: random.Random) -> AmperageLimit:
                          chance.choice((NAN, 0.0, 6.0, 16.0, INF, -1.0)))
 
 
+def reading(chance: random.Random) -> MeterReading:
+    first, second, third = (chance.choice(CURRENTS) for _ in range(3))
+    return chance.choice((MeterReading(amperage=(first, second, third)), chance.choice(READINGS)))
+
+
+def said_by_another(chance: random.Random, topic: str) -> Any:
+    """What a second voice says on a topic, at each tick until it is 'alone' again."""
+    if topic == 'available':
+        return AvailableAmperage(
+            chance.choice(AMPERAGES), chance.choice(AMPERAGES), chance.random() < 0.8,
+            chance.choice((0, 0, 1, 3, 2)), chance.choice((1.0, 1.0, 0.0, FOREVER, NAN, -1.0)))
+    if topic == 'meter':
+        return reading(chance)
+    return chance.choice(LIES) if topic == 'control_pilot' else limit(chance)
+
+
 def event(chance: random.Random) -> Event:
     kind = chance.choice(('limit', 'limit', 'second', 'alone', 'quiet', 'speak', 'speak',
                           'hw for the pilot alone', 'meter', 'draws', 'board', 'board', 'obeys',
                           'allocation', 'jump', 'restart', 'reset fault', 'wait'))
     name: Any = None
     value: Any = None
-    if kind in {'limit', 'second', 'alone'}:
+    if kind == 'limit':
         name, value = chance.choice(SOURCES), limit(chance)
+    elif kind == 'second':
+        name = chance.choice(SPOKEN)
+        value = said_by_another(chance, name)
+    elif kind == 'alone':
+        name = chance.choice(SPOKEN)
     elif kind in {'quiet', 'speak'}:
         name = chance.choice(INPUTS)
     elif kind == 'hw for the pilot alone':
         value = limit(chance)
     elif kind == 'meter':
-        first, second, third = (chance.choice(CURRENTS) for _ in range(3))
-        value = chance.choice((MeterReading(amperage=(first, second, third)),
-                               chance.choice(READINGS)))
+        value = reading(chance)
     elif kind == 'draws':
         value = chance.choice((0.9, 0.95, 1.0, 1.08))
     elif kind == 'board':
@@ -120,7 +140,8 @@ def live(seed: int) -> tuple[int, str]:
             world.tick(history[-1][1])
     except AssertionError as error:
         last = '\n'.join(f'    {entry}' for entry in history[-12:])
-        return ticks, f'history {seed}, {options}: {error or "violated"}, after\n{last}'
+        where = traceback.extract_tb(error.__traceback__)[-1].line
+        return ticks, f'history {seed}, {options}: {error or "violated"}: {where}, after\n{last}'
     return ticks, ''
 
 

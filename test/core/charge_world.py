@@ -15,6 +15,7 @@ from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.voices import AVAILABLE, HW_LIMIT, LIMIT, METER, PILOT, Voices
 
 SOURCES = ('hw', 'smart_charging', 'api')
 INPUTS = (*SOURCES, 'meter', 'control_pilot', 'board', 'available', 'hw@pilot', 'meter@pilot')
@@ -27,6 +28,14 @@ def can_be(limit, source):
     return (all(math.isnan(a) or 0.0 <= a < math.inf for a in amperages)
             and limit.phases in (0, 1, 3) and limit.valid_for >= 0.0
             and not (source == 'hw' and math.isnan(limit.amperage)))
+
+
+def note(words, now, value, sender, window):
+    """Keeps a word of ``sender``, and those of others that are not older than ``window`` s."""
+    words[sender] = (now, value)
+    for other, (at, _) in list(words.items()):
+        if now - at > window:
+            del words[other]
 
 
 def meaning(source, at, limit, now):
@@ -47,7 +56,7 @@ class World:
         self.meter = MeterReading(amperage=(0.0, 0.0, 0.0))
         self.board = PilotReading('A', 0.0, cable_amperage=20.0)
         self.obeys, self.quiet, self.allocation = True, set(), None
-        self.publishers = dict.fromkeys(SOURCES, 1)
+        self.second = {}  # topic -> what a second voice says there
         self.orders, self.reading, self.published = [], None, None
         self.restart_controller()
         self.restart_pilot()
@@ -55,30 +64,37 @@ class World:
     # -- what may happen -----------------------------------------------------------------------
     def restart_controller(self):
         self.controller = Controller(ControllerConfig(sources=SOURCES))
-        self.words = {name: [] for name in SOURCES}  # (at, limit) that can be
+        self.ears = {name: Voices(HW_LIMIT if name == 'hw' else LIMIT) for name in SOURCES}
+        self.ears |= {'meter': Voices(METER), 'control_pilot': Voices(PILOT)}
+        self.words = {name: {} for name in SOURCES}  # sender -> (at, limit) that can be
         self.good_meter = self.good_pilot = None     # (at, value) that can be
+        self.meters, self.pilots = {}, {}            # sender -> (at, value) that can be
 
     def restart_pilot(self):
         self.pilot = CurrentPilotControl(CurrentPilotConfig(
             socket=self.socket, signal=SignalConfig(step=self.step_size)), self.latch)
-        self.hw_words, self.available, self.offer, self.changed_at = [], None, 0.0, -math.inf
+        self.pilot_ears = {'hw': Voices(HW_LIMIT), 'available': Voices(AVAILABLE),
+                           'meter': Voices(METER)}
+        self.hw_words, self.available = {}, {}       # sender -> (at, value) that can be
+        self.least, self.offer, self.changed_at = None, 0.0, -math.inf
         self.good_board = self.hold_until = None
 
-    def say(self, source, limit):
+    def say(self, source, limit, sender='own'):
         """A word on limits/<source>, as both blocks hear it."""
-        if source not in self.quiet:
-            self.controller.hear_limit(source, Heard(limit, self.now))
+        if source not in self.quiet or sender != 'own':
+            heard = self.ears[source].hear(Heard(limit, self.now, sender))
+            self.controller.hear_limit(source, heard)
             if can_be(limit, source):
-                self.words[source].append((self.now, limit))
+                note(self.words[source], self.now, limit, sender, 5.0 if source == 'hw' else 10.0)
         if source == 'hw':
-            self.pilot_hears_hw(limit)
+            self.pilot_hears_hw(limit, sender)
 
-    def pilot_hears_hw(self, limit):
+    def pilot_hears_hw(self, limit, sender='own'):
         """The HW limit as the pilot block hears it."""
-        if 'hw@pilot' not in self.quiet:
-            self.pilot.hear_hw(Heard(limit, self.now))
+        if 'hw@pilot' not in self.quiet or sender != 'own':
+            self.pilot.hear_hw(self.pilot_ears['hw'].hear(Heard(limit, self.now, sender)))
             if can_be(limit, 'hw'):
-                self.hw_words.append((self.now, limit))
+                note(self.hw_words, self.now, limit, sender, 5.0)
 
     def tick(self, dt, *, asleep=False):
         """``asleep``: the clock jumped, and nothing was heard meanwhile."""
@@ -97,31 +113,56 @@ class World:
     # -- the tick ------------------------------------------------------------------------------
     def _hear(self):
         for source, limit in self.limits.items():
-            self.controller.sources[source].publishers = self.publishers[source]
             self.say(source, limit)
-        heard, reading = Heard(self.meter, self.now), self.meter
-        if 'meter' not in self.quiet:
+            if source in self.second:
+                self.say(source, self.second[source], 'other')
+        self._hear_meter(self.meter, 'own')
+        if 'meter' in self.second:
+            self._hear_meter(self.second['meter'], 'other')
+        if self.published is not None and 'control_pilot' not in self.quiet:
+            self._hear_pilot(self.published, 'own')
+        if self.published is not None and 'control_pilot' in self.second:
+            self._hear_pilot(replace(self.published, **self.second['control_pilot']), 'other')
+
+    def _hear_meter(self, reading, sender):
+        if 'meter' not in self.quiet or sender != 'own':
+            heard = self.ears['meter'].hear(Heard(reading, self.now, sender))
             self.controller.hear_meter(heard)
             first, *others = reading.amperage
             if (not reading.error and reading.age >= 0.0 and -1.0 <= first <= 800.0
                     and not any(a < -1.0 or a > 800.0 for a in others)):
+                note(self.meters, self.now, reading, sender, 3.0)
                 before = -math.inf if self.good_meter is None else self.good_meter[0]
                 self.good_meter = (self.now - reading.age, reading)
                 self.is_new_sample = self.good_meter[0] > before
-        if 'meter@pilot' not in self.quiet:
-            self.pilot.hear_meter(heard)
-        if self.published is not None and 'control_pilot' not in self.quiet:
-            self.controller.hear_pilot(Heard(self.published, self.now))
-            if not self.published.error:
-                self.good_pilot = (self.now - self.published.age, self.published)
+        if 'meter@pilot' not in self.quiet or sender != 'own':
+            self.pilot.hear_meter(self.pilot_ears['meter'].hear(Heard(reading, self.now, sender)))
+
+    def _hear_pilot(self, pilot, sender):
+        heard = self.ears['control_pilot'].hear(Heard(pilot, self.now, sender))
+        if heard is not None:
+            self.controller.hear_pilot(heard)
+        if pilot.error:
+            return
+        note(self.pilots, self.now, pilot, sender, 2.0)
+        if len({(p.vehicle_status, p.charge_controller_status)
+                for _, p in self.pilots.values()}) == 1:
+            self.good_pilot = (self.now - pilot.age, pilot)
 
     def _control(self):
         result = self.controller.step(self.now, self.allocation)
         self._judge_controller(result.decision, result.available)
         self.decision = result.decision
         if 'available' not in self.quiet:
-            self.pilot.hear_available(Heard(result.available, self.now))
-            self.before, self.available = self.available, (self.now, result.available)
+            self._make_available(result.available, 'own')
+        if 'available' in self.second:
+            self._make_available(self.second['available'], 'other')
+
+    def _make_available(self, available, sender):
+        heard = self.pilot_ears['available'].hear(Heard(available, self.now, sender))
+        self.pilot.hear_available(heard)
+        if not available.refusal():
+            note(self.available, self.now, available, sender, 2.0)
 
     def _pilot(self):
         signaled = self.board.signaled_amperage
@@ -151,10 +192,7 @@ class World:
         for source, words in self.words.items():
             if not words:
                 return 0.0, 0.0
-            count = [words[-1]]
-            if self.publishers[source] > 1:
-                count += [w for w in words if self.now - w[0] <= 5.0]
-            said = [meaning(source, *w, self.now) for w in count]
+            said = [meaning(source, *w, self.now) for w in words.values()]
             meanings[source] = min((a for a in said if not math.isnan(a)), default=NAN)
         valid = [a for a in meanings.values() if not math.isnan(a)]
         most = min(valid, default=0.0)
@@ -184,21 +222,25 @@ class World:
         granted = granted if 0.0 <= granted < math.inf else 0.0
         floor = max(commanded, 6.0)
         assert offered <= floor + granted + TINY
+        most_drawn = max((a for _, reading in self.meters.values() for a in reading.amperage
+                          if not math.isnan(a)), default=0.0)
         if self.good_meter is None or self.now - self.good_meter[0] > 3.0:
             assert offered <= floor + TINY, 'a trim above 0 on a silent meter'
-        elif self.is_new_sample and max(
-                a for a in self.good_meter[1].amperage if not math.isnan(a)) > commanded + 0.5:
+        elif self.is_new_sample and most_drawn > commanded + 0.5:
             assert offered <= floor + TINY, 'a trim above 0 while the vehicle over-draws'
 
     def _judge_pilot(self, result):
         offer, before = result.offer, self.offer
+        in_force = [word for at, word in self.available.values()
+                    if self.now - at <= min(word.valid_for, 2.0)]
+        commanded = min((word.commanded_amperage for word in in_force), default=0.0)
+        fell, self.least = self.least is not None and commanded < self.least, commanded
         if result.latch or self.latch:
             assert offer is None or result.latch == ''
         if offer is None:
             return
         assert 6.0 <= offer <= 80.0
-        at, limit = self.hw_words[-1]
-        assert offer <= meaning('hw', at, limit, self.now) + TINY
+        assert offer <= min(meaning('hw', *w, self.now) for w in self.hw_words.values()) + TINY
         good = self.good_board
         assert self.now - good.at <= 1.0, 'an offer to a board that is silent'
         assert good.value.letter in set('ABC'), 'D has no ventilation here'
@@ -207,14 +249,13 @@ class World:
         assert not result.pilot.fault
         if self.socket:
             assert offer <= good.value.cable_amperage + TINY
-        heard_at, available = self.available
-        assert self.now - heard_at <= 1.0
-        assert available.enable
-        commanded, most = available.commanded_amperage, available.available_amperage
+        assert in_force
+        assert all(word.enable for word in in_force)
+        most = min(word.available_amperage for word in in_force)
         assert offer <= max(before, most) + TINY
         if most <= commanded:
             assert offer <= max(commanded, 6.0) + TINY
-        if self.before is not None and commanded < self.before[1].commanded_amperage:
+        if fell:
             assert offer <= most + TINY, 'a drop of commanded acts at once'
         if before and offer > before:
             assert self.now - self.changed_at >= 5.0 - TINY, 'increases are 5 s apart'

@@ -226,13 +226,23 @@ def test_a_bad_limit_is_refused_counted_and_flagged_for_a_minute(desk, bad):
     assert Flags.REFUSED_INPUT not in flags(desk)
 
 
-def test_with_a_second_publisher_the_lower_counts_and_it_is_said(desk):
-    desk.controller.sources['api'].publishers = 2
-    desk.controller.hear_limit('api', Heard(AmperageLimit(8.0), desk.now))
-    for _ in range(int(5.0 / desk.TICK)):
-        assert desk.tick().commanded_amperage == 8.0
-        assert Flags.SECOND_PUBLISHER in flags(desk)
-    assert desk.tick().commanded_amperage == 16.0
+def test_a_source_with_two_voices_is_said_while_it_speaks(desk):
+    desk.limits['api'] = None
+    desk.controller.hear_limit('api', Heard(AmperageLimit(8.0), desk.now, contested=True))
+    assert desk.tick().commanded_amperage == 8.0
+    assert Flags.SECOND_PUBLISHER in flags(desk)
+    desk.run(5.0)
+    assert Flags.SECOND_PUBLISHER not in flags(desk)
+
+
+def test_two_meters_leave_no_trim_above_0(desk):
+    before = desk.result.decision.trim
+    assert before > 0.0
+    reading, desk.meter = desk.meter, None
+    desk.controller.hear_meter(Heard(reading, desk.now, contested=True))
+    assert desk.tick().trim <= 0.0
+    desk.controller.hear_meter(Heard(reading, desk.now))
+    assert not desk.controller._meter.contested
 
 
 # -- the team --------------------------------------------------------------------------------------

@@ -11,11 +11,13 @@ from charge_world import INPUTS, SOURCES, World, charging
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from charger_control.core.cppwm_controller import Allocation
+from charger_control.core.cppwm_controller import Allocation, AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.limits import FOREVER, AmperageLimit
 
 NAN, INF = math.nan, math.inf
+SPOKEN = (*SOURCES, 'available', 'meter', 'control_pilot')
+"""Topics on which a second voice may speak."""
 AMPERAGES = (NAN, -INF, INF, -1.0, -0.0, 0.0, 5.94, 5.95, 5.97, 6.0, 6.4999, 6.5, 10.0, 10.01, 13.0,
              16.0, 32.0, 80.0, 81.0, 1e308)
 
@@ -31,6 +33,14 @@ readings = st.builds(MeterReading, amperage=st.tuples(phase, phase, phase)) | st
     MeterReading(amperage=(-5.0, 0.0, 0.0)), MeterReading(amperage=(16.0, 16.0, 16.0), age=NAN),
     MeterReading(amperage=(16.0, 16.0, 16.0), age=5.0),
     MeterReading(amperage=(0.0, 0.0, 0.0), age=30.0)])
+availables = st.builds(AvailableAmperage, st.sampled_from(AMPERAGES), st.sampled_from(AMPERAGES),
+                       st.booleans(), st.sampled_from([0, 0, 1, 3, 2]),
+                       st.sampled_from([FOREVER, 1.0, 0.0, NAN, -1.0]))
+LIES = ({'vehicle_status': 'A', 'charge_controller_status': 'A1'},
+        {'vehicle_status': 'C', 'charge_controller_status': 'C2'}, {'signaled_amperage': 80.0},
+        {'signaled_amperage': NAN}, {'cable_amperage': 80.0}, {'cable_amperage': NAN},
+        {'fault': '', 'error': ''}, {'error': 'no answer'}, {'age': NAN}, {})
+lies = st.sampled_from(LIES)
 allocations = st.none() | st.builds(Allocation, st.sampled_from(AMPERAGES),
                                     st.sampled_from([0.0, 0.5, 2.0, NAN, -1.0, INF]))
 boards = st.sampled_from([
@@ -47,7 +57,10 @@ events = st.one_of(
     st.tuples(st.just('limit'), st.sampled_from(SOURCES), limits),
     st.tuples(st.just('limit'), st.sampled_from(SOURCES), good_limits),
     st.tuples(st.just('second'), st.sampled_from(SOURCES), limits | good_limits),
-    st.tuples(st.just('alone'), st.sampled_from(SOURCES), st.none()),
+    st.tuples(st.just('second'), st.just('available'), availables),
+    st.tuples(st.just('second'), st.just('meter'), readings),
+    st.tuples(st.just('second'), st.just('control_pilot'), lies),
+    st.tuples(st.just('alone'), st.sampled_from(SPOKEN), st.none()),
     st.tuples(st.just('quiet'), st.sampled_from(INPUTS), st.none()),
     st.tuples(st.just('speak'), st.sampled_from(INPUTS), st.none()),
     st.tuples(st.just('hw for the pilot alone'), st.none(), limits | good_limits),
@@ -73,11 +86,9 @@ def happen(world, event):
     if kind == 'limit':
         world.limits[name] = value
     elif kind == 'second':
-        world.publishers[name] = 2
-        world.controller.sources[name].publishers = 2
-        world.say(name, value)
+        world.second[name] = value
     elif kind == 'alone':
-        world.publishers[name] = 1
+        world.second.pop(name, None)
     elif kind == 'quiet':
         world.quiet.add(name)
     elif kind == 'speak':

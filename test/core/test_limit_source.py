@@ -1,4 +1,4 @@
-"""limit_source.py: what a source means now: valid, lapsed, silent, unheard, or two of them."""
+"""limit_source.py: what a source means now: valid, lapsed, silent, or unheard."""
 
 import math
 
@@ -16,9 +16,8 @@ from charger_control.core.limits import AmperageLimit
 NAN, INF = math.nan, math.inf
 
 
-def source(*words, mandatory=False, publishers=1):
+def source(*words, mandatory=False):
     it = LimitSource('api', mandatory=mandatory)
-    it.publishers = publishers
     for at, limit in words:
         it.hear(Heard(limit, at))
     return it
@@ -80,39 +79,6 @@ def test_hw_must_have_an_opinion():
     assert not it.hear(Heard(AmperageLimit(NAN), 4.0))
     assert it.opinion(4.5).amperage == 16.0
     assert it.opinion(5.5).amperage == 0.0
-
-
-# -- a second publisher ----------------------------------------------------------------------------
-
-@pytest.mark.parametrize('words', [
-    [(0.0, 10.0), (0.5, 16.0)], [(0.0, 16.0), (0.5, 10.0)], [(0.0, 10.0), (0.5, NAN)],
-    [(0.0, 10.0), (0.5, 10.0)]])
-def test_with_a_second_publisher_the_lower_value_counts(words):
-    it = source(*((at, AmperageLimit(a)) for at, a in words), publishers=2)
-    assert it.opinion(1.0).amperage == 10.0
-
-
-def test_the_second_publisher_counts_for_5_s_after_its_last_word():
-    it = source((0.0, AmperageLimit(10.0)), (1.0, AmperageLimit(16.0)), publishers=2)
-    it.hear(Heard(AmperageLimit(16.0), 4.9))
-    assert it.opinion(5.0).amperage == 10.0
-    it.hear(Heard(AmperageLimit(16.0), 5.1))
-    assert it.opinion(5.1).amperage == 16.0
-
-
-def test_its_fewest_phases_count():
-    it = source((0.0, AmperageLimit(16.0, 1)), (0.5, AmperageLimit(16.0, 3)), publishers=2)
-    assert it.opinion(1.0).phases == 1
-
-
-def test_a_single_publisher_may_raise_at_once():
-    it = source((0.0, AmperageLimit(10.0)), (0.5, AmperageLimit(16.0)))
-    assert it.opinion(0.5).amperage == 16.0
-
-
-def test_a_flood_of_words_is_forgotten():
-    it = source(*((i * 0.01, AmperageLimit(10.0)) for i in range(5000)), publishers=2)
-    assert len(it._words) < 600
 
 
 # -- all sources -----------------------------------------------------------------------------------

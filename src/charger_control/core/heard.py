@@ -16,10 +16,16 @@ class Heard(Generic[T]):
     Attributes:
         value: what was received.
         at: s, the receiver's ``now`` at receipt.
+        sender: the name of who said it, one a process; '' where it gives none.
+        crowd: the graph shows several publishers of the topic (or did 20 s ago).
+        contested: several senders speak on the topic, and this is what counts of all they say.
     """
 
     value: T
     at: float
+    sender: str = ''
+    crowd: bool = False
+    contested: bool = False
 
     def silence(self, now: float) -> float:
         """How long nothing newer was heard, s. Never negative."""

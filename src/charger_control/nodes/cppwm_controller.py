@@ -131,7 +131,6 @@ class CppwmController(BlockNode):
         self.hear(METER, self._on_meter)
         self.hear(CONTROL_PILOT, self._on_pilot)
         self.every(self.values['rate'], self._step)
-        self.every(1.0, self._count_publishers)
 
     def _simulated_moment(self) -> Moment:
         return Moment('', self.now(), self.wall(), True)
@@ -164,10 +163,6 @@ class CppwmController(BlockNode):
         assert self._membership is not None  # subscribed only by _join
         if self._membership.hear(heard):
             self._step()
-
-    def _count_publishers(self) -> None:
-        for name, source in self._controller.sources.items():
-            source.publishers = self.publishers_of(LIMIT_SOURCES[name])
 
     # -- the tick --------------------------------------------------------------------------------
     def _step(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from charger_control.core import voices
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.limits import UNKNOWN_PHASES, Phases
 from charger_control.core.team import TeamAllocation, TeamRequest
 from charger_control.core.vcse import Dimming, TeamBudget, VcseConfig
 from charger_control.core.vcse import Vcse as Budgeter
+from charger_control.core.voices import Voices
 from charger_control.nodes import parent_team
 from charger_control.nodes.membership import first_sequence
 from charger_control.nodes.parent_team import ParentTeam
@@ -108,6 +110,7 @@ class Vcse(BlockNode):
         self._request: Heard[TeamRequest] | None = None
         self._grid_at = -math.inf
         self._listen_until = self.now() + LISTEN if self._config.grid_meter else -math.inf
+        self._dimming_voices = Voices(voices.dimming(self._config.dimming_timeout))
         self._dimmed_by = ''
         self._publish = self.publisher(VCSE_BUDGET)
         self.hear(VCSE_REQUEST, self._on_request)
@@ -157,7 +160,8 @@ class Vcse(BlockNode):
             reply(success=False, code='NotConfigured', message='vcse.dimming is false: no power '
                   'limit is expected here. Set it to true, then the failsafe counts too')
             return
-        why = self._vcse.hear_dimming(Heard(Dimming(request.power), self.now()))
+        word = Heard(Dimming(request.power), self.now(), request.client)
+        why = self._vcse.hear_dimming(self._dimming_voices.hear(word) or word)
         said = f'{request.client or "?"}: ' + (
             'no limit' if math.isnan(request.power) else f'{request.power:g} W')
         if why:

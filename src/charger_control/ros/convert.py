@@ -105,13 +105,14 @@ def _plan(core: type) -> tuple[tuple[str, Converter, Converter], ...]:
     return tuple(plan)
 
 
-def to_message(value: Any, stamp: Time | None = None) -> Any:
-    """A core value as its message; ``stamp`` goes into the header, if there is one."""
+def to_message(value: Any, stamp: Time | None = None, sender: str = '') -> Any:
+    """A core value as its message; ``stamp`` and ``sender`` go into the header, if there is one."""
     message = PAIRS[type(value)]()
     for name, to, _ in _plan(type(value)):
         setattr(message, name, to(getattr(value, name)))
     if stamp is not None:
         message.header.stamp = stamp
+        message.header.frame_id = sender
     return message
 
 

@@ -44,6 +44,9 @@ from rclpy.qos import (
     ReliabilityPolicy,
 )
 
+VOICES_DEPTH = 8
+"""Words that a reader keeps until it turns: of a depth of 1 a second voice at 50 Hz would take the
+place of the first's."""
 LARGEST_TEAM = 512
 """Members whose requests may arrive in one burst; a fan-in reader keeps as many."""
 
@@ -91,6 +94,13 @@ class Topic:
     def qos(self) -> QoSProfile:
         """QoS for either end."""
         return qos_of(self.kind)
+
+    @property
+    def reader_qos(self) -> QoSProfile:
+        """QoS of this package's own readers: with room for a second voice beside the first."""
+        qos = self.qos
+        qos.depth = max(qos.depth, VOICES_DEPTH)
+        return qos
 
 
 METER = Topic('meter', MeterReading, Kind.STATE, ('fiscal_meter',),

@@ -5,6 +5,7 @@ A block's node is thin: it stores what it hears, and one timer calls its core. I
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +19,12 @@ from rclpy.publisher import Publisher
 from rclpy.service import Service
 
 from charger_control.core.heard import Heard
+from charger_control.core.voices import START_MARK, Voices
 from charger_control.ros.convert import from_message, to_message
 from charger_control.ros.diagnostics import Health, Level, Reporter
 from charger_control.ros.interfaces import SERVICE_QOS, ServiceRow, Topic
 from charger_control.ros.parameters import Group, Param, ParameterError, declare
+from charger_control.ros.rules import RULES
 
 T = TypeVar('T')
 
@@ -80,6 +83,8 @@ class BlockNode(Node):
         self._simulated = bool(self.get_parameter('use_sim_time').value)
         self._tick_clock = self.get_clock() if self._simulated else Clock(
             clock_type=ClockType.STEADY_TIME)
+        self._sender = (f'{self.get_fully_qualified_name()}{START_MARK}{secrets.token_hex(4)}')
+        self._voices: dict[str, Voices[Any]] = {}
         self.ticks: list[Ticks] = []
         if self._simulated:
             self._wait_for_clock()
@@ -126,24 +131,32 @@ class BlockNode(Node):
 
     # -- topics ----------------------------------------------------------------------------------
     def publisher(self, topic: Topic) -> Callable[[Any], None]:
-        """A function that publishes a core value on ``topic``, stamped now."""
+        """A function that publishes a core value on ``topic``, stamped now, in its own name."""
         publisher: Publisher = self.create_publisher(topic.type, topic.name, topic.qos)
 
         def publish(value: Any) -> None:
-            publisher.publish(to_message(value, self.get_clock().now().to_msg()))
+            publisher.publish(to_message(value, self.get_clock().now().to_msg(), self._sender))
 
         return publish
 
     def hear(self, topic: Topic, heard: Callable[[Heard[Any]], None]) -> None:
-        """Calls ``heard`` with the core value and the time of receipt of each message."""
+        """Calls ``heard`` with the core value and the time of receipt of each message; where
+        several speak, with what counts of it (ros/rules.py)."""
+        voices: Voices[Any] | None = None
+        if topic.name in RULES:
+            voices = self._voices[topic.name] = Voices(RULES[topic.name])
+
         def callback(message: Any) -> None:
-            heard(Heard(from_message(message), self.now()))
+            word: Heard[Any] | None = Heard(from_message(message), self.now(),
+                                            message.header.frame_id,
+                                            subscription.get_publisher_count() > 1)
+            if voices is not None and word is not None:
+                word = voices.hear(word)
+            if word is not None:
+                heard(word)
 
-        self.create_subscription(topic.type, topic.name, callback, topic.qos)
-
-    def publishers_of(self, topic: Topic) -> int:
-        """How many publish on ``topic`` now, as far as discovery knows."""
-        return self.count_publishers(topic.name)
+        subscription = self.create_subscription(topic.type, topic.name, callback,
+                                                topic.reader_qos)
 
     def serve(self, row: ServiceRow, answer: Callable[[Any, Answer], None]) -> Service:
         """Answers a service at any later time: ``answer(request, reply)``, then ``reply(...)``.
@@ -182,10 +195,24 @@ class BlockNode(Node):
         self.create_timer(1.0 / rate, tick, clock=self._tick_clock)
 
     def _report(self) -> None:
-        healths = self.health()
+        healths = [*self.health(), *self._second_voices()]
         if self.now() < self._starting_until:
             healths = [replace(h, level=min(h.level, Level.WARN)) for h in healths]
         self._reporter.publish(healths)
+
+    def _second_voices(self) -> list[Health]:
+        """Whether each topic that is obeyed has one voice."""
+        if not self._voices:
+            return []
+        now = self.now()
+        contested = {topic: senders for topic, voices in self._voices.items()
+                     if (senders := voices.contested(now))}
+        if not contested:
+            return [Health('inputs', message='one voice on each topic')]
+        said = '; '.join(f'two speak on {topic}: {", ".join(senders)}'
+                         for topic, senders in contested.items())
+        return [Health('inputs', Level.ERROR, f'{said}. The cautious value counts: end what should '
+                       'not publish there (ros2 topic info --verbose)')]
 
     # -- for subclasses --------------------------------------------------------------------------
     def health(self) -> Sequence[Health]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from charger_control.core.cppwm_controller.closings import Closings
 from charger_control.core.cppwm_controller.config import ControllerConfig
@@ -81,7 +81,7 @@ class Controller:
                 -1.0 <= a <= 10 * MAX_AMPERAGE for a in _present(reading))):
             self._refused_at = heard.at
             return
-        self._meter = Heard(reading, heard.at - reading.age)
+        self._meter = replace(heard, at=heard.at - reading.age)
 
     def hear_pilot(self, heard: Heard[ControlPilot]) -> None:
         """Takes a state of the control pilot; one with an error renews nothing."""
@@ -91,7 +91,7 @@ class Controller:
         if not (0.0 <= pilot.signaled_amperage <= 10 * MAX_AMPERAGE and pilot.age >= 0.0):
             self._refused_at = heard.at
             return
-        self._pilot = Heard(pilot, heard.at - pilot.age)
+        self._pilot = replace(heard, at=heard.at - pilot.age)
 
     @property
     def closings(self) -> Closings:
@@ -191,7 +191,7 @@ class Controller:
                 flags |= Flags.SOURCE_UNHEARD
             elif opinion.silent:
                 flags |= Flags.SOURCE_SILENT
-            if self.sources[name].publishers > 1:
+            if self.sources[name].contested and not opinion.silent:
                 flags |= Flags.SECOND_PUBLISHER
         return flags
 
@@ -245,7 +245,8 @@ class Controller:
         silent = Flags.METER_SILENT | Flags.METER_LOST | Flags.METER_GONE
         return self._pi.step(
             now, target, signaled=pilot.signaled_amperage, board_step=pilot.step,
-            trim_limit=limit, headroom=headroom, frozen=bool(flags & silent), amperage=sample)
+            trim_limit=limit, headroom=headroom, amperage=sample,
+            frozen=bool(flags & silent) or (meter is not None and meter.contested))
 
     def _charging(self, now: float, decision: Decision, available: float,
                   pilot: ControlPilot | None) -> Charging:

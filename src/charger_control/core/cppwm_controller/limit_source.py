@@ -1,14 +1,13 @@
-"""One limit source as the controller hears it: validity, silence, and a second publisher."""
+"""One limit source as the controller hears it: its validity and its silence."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import NAN, SILENCE, AmperageLimit, in_force, watched
+from charger_control.core.limits import NAN, SILENCE, AmperageLimit, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Opinion:
 
 
 class LimitSource:
-    """The last words of one limit source.
+    """The last word of one limit source; of several voices the lowest (core/voices.py).
 
     Args:
         name: 'hw', 'smart_charging', 'api', ...
@@ -42,9 +41,9 @@ class LimitSource:
     def __init__(self, name: str, *, mandatory: bool = False) -> None:
         self.name = name
         self.refused = 0
-        self.publishers = 1
+        self.contested = False
         self._mandatory = mandatory
-        self._words: deque[Heard[AmperageLimit]] = deque()
+        self._word: Heard[AmperageLimit] | None = None
 
     def hear(self, heard: Heard[AmperageLimit]) -> bool:
         """Takes a word; False if it was refused, which counts as silence."""
@@ -53,28 +52,22 @@ class LimitSource:
             self.refused += 1
             return False
         if self._mandatory:
-            heard = Heard(watched(limit), heard.at)
-        self._words.append(heard)
-        while len(self._words) > 1 and heard.at - self._words[0].at > SILENCE:
-            self._words.popleft()
+            heard = replace(heard, value=watched(limit))
+        self._word = heard
+        self.contested = heard.contested
         return True
 
     def opinion(self, now: float) -> Opinion:
-        """What the source means now. With a second publisher, the lowest word of SILENCE s."""
-        if not self._words:
+        """What the source means now."""
+        word = self._word
+        if word is None:
             return Opinion(NAN, unheard=True, silent=True)
-        last = self._words[-1]
-        candidates = [last]
-        if self.publishers > 1:
-            candidates += [w for w in self._words if w.silence(now) <= SILENCE]
-        amperages = [a for a in (in_force(w, now) for w in candidates) if not math.isnan(a)]
-        phases = [w.value.phases for w in candidates if w.silence(now) <= w.value.valid_for]
-        silent = last.silence(now) > SILENCE
-        reason = last.value.reason
-        if last.silence(now) > last.value.valid_for:
-            reason = f'{self.name} is silent' if silent else f'{self.name}: lapsed'
-        return Opinion(min(amperages, default=NAN), min(filter(None, phases), default=0),
-                       reason, silent=silent)
+        limit, silence = word.value, word.silence(now)
+        silent = silence > SILENCE
+        if silence <= limit.valid_for:
+            return Opinion(limit.amperage, limit.phases, limit.reason, silent=silent)
+        reason = f'{self.name} is silent' if silent else f'{self.name}: lapsed'
+        return Opinion(limit.lost_amperage, 0, reason, silent=silent)
 
 
 def lowest(opinions: Mapping[str, Opinion]) -> tuple[float, str]:

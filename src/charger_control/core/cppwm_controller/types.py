@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntFlag
 
-from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
+from charger_control.core.limits import MAX_AMPERAGE, NAN, UNKNOWN_PHASES, Phases
 
 
 class Flags(IntFlag):
@@ -50,6 +51,18 @@ class AvailableAmperage:
     enable: bool
     phases: int = 0
     valid_for: float = 1.0
+
+    def refusal(self) -> str:
+        """Why this cannot be taken, in words; '' for a good one."""
+        if not 0.0 <= self.commanded_amperage < math.inf:
+            return f'commanded_amperage {self.commanded_amperage} (allowed: a number, 0 or more)'
+        if not 0.0 <= self.available_amperage <= MAX_AMPERAGE:
+            return f'available_amperage {self.available_amperage} (allowed: 0..{MAX_AMPERAGE:g})'
+        if self.phases not in (0, 1, 3):
+            return f'phases {self.phases} (allowed: 0, 1, 3)'
+        if not self.valid_for >= 0.0:
+            return f'valid_for {self.valid_for} (allowed: 0 or more)'
+        return ''
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,8 @@ class PilotInputs:
         self._stopping = False
 
     def hear_available(self, heard: Heard[AvailableAmperage]) -> None:
-        """What the controller makes available; one that is not a number is silence."""
-        value = heard.value
-        if (0.0 <= value.commanded_amperage < math.inf and value.valid_for >= 0.0
-                and 0.0 <= value.available_amperage < math.inf):
+        """What the controller makes available; one that cannot be is silence."""
+        if not heard.value.refusal():
             self._available = heard
 
     def hear_hw(self, heard: Heard[AmperageLimit]) -> None:

@@ -1,0 +1,303 @@
+"""Who speaks on a topic, and what counts of what they say: one table for every reader.
+
+A topic has one publisher by design; by accident it gets a second one (a forgotten tool, a bag that
+is played, two graphs in one namespace). Nobody here knows who is right, so the cautious value of
+all that were heard within the validity counts, one rule a kind of topic.
+
+Senders are told apart by the name that each process puts into its messages, not by the graph:
+publishers that were killed stay there for 20 s. Where the graph shows several publishers, none
+takes its own earlier word back at once either: two may go by one name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from charger_control.core.cppwm_controller.types import AvailableAmperage
+from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.limits import SILENCE, AmperageLimit, Phases
+from charger_control.core.team.types import TeamAllocation
+from charger_control.core.vcse.types import Dimming, TeamBudget
+
+T = TypeVar('T')
+MOST_SENDERS = 16
+"""Names that are told apart; all further ones are one."""
+MOST_WORDS = 64
+"""Words of one sender that are kept; of more the least cautious goes."""
+FURTHER = '...'
+"""The name that those beyond MOST_SENDERS go by."""
+START_MARK = '#'
+"""Between the name of a node and what tells its starts apart."""
+LONGEST_AVAILABLE = 2.0
+"""s that an available amperage may hold, whatever it says: the controller says 1 s, ten times a
+second."""
+LONGEST_BUDGET = 60.0
+"""s that a team's budget may hold: the largest value of `vcse.valid_for`."""
+Words = Sequence[Heard[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[T]):
+    """How one kind of topic is heard.
+
+    Attributes:
+        window: s for which the last word of a sender counts while others speak.
+        lag: s for which an earlier word counts where it may not be taken back at once: of one
+            sender while several publish, and of a node that seems to have been started again.
+            More than two periods of the topic.
+        merge: what counts at the time ``now`` of these words, the newest last; None: nothing, as
+            if nobody had spoken.
+        usable: whether a word can be taken; one that cannot is passed on, for its reader to refuse.
+        looseness: of a word; the higher, the less is lost without it.
+        party: on whose behalf a word is; two senders are two voices only within one party.
+    """
+
+    window: float
+    lag: float
+    merge: Callable[[float, Words[T]], T | None]
+    usable: Callable[[T], bool] = lambda _: True
+    looseness: Callable[[T], float] = lambda _: 0.0
+    party: Callable[[T], Any] = lambda _: None
+
+
+@dataclass(slots=True)
+class _Voice(Generic[T]):
+    began: float
+    words: list[Heard[T]] = field(default_factory=list)
+
+    @property
+    def last(self) -> float:
+        return self.words[-1].at
+
+
+class Voices(Generic[T]):
+    """What is heard on one topic by one reader."""
+
+    def __init__(self, rule: Rule[T]) -> None:
+        self._rule = rule
+        self._parties: dict[Any, dict[str, _Voice[T]]] = {}
+
+    def hear(self, heard: Heard[T]) -> Heard[T] | None:
+        """Takes a word.
+
+        Returns:
+            What counts now, with the time of this word; ``contested`` where others speak too. None
+            where nothing does.
+        """
+        rule = self._rule
+        if not rule.usable(heard.value):
+            return heard
+        voices = self._parties.setdefault(rule.party(heard.value), {})
+        self._forget(voices, heard.at)
+        sender, crowd = heard.sender, heard.crowd
+        if sender not in voices and len(voices) >= MOST_SENDERS - 1:
+            sender, crowd = FURTHER, True
+        voice = voices.setdefault(sender, _Voice(heard.at))
+        if not crowd:
+            voice.words.clear()
+        voice.words.append(heard)
+        if len(voice.words) > MOST_WORDS:
+            voice.words.remove(max(voice.words[:-1],
+                                   key=lambda word: rule.looseness(word.value)))
+        words = [word for name, each in voices.items() if each is not voice
+                 and not self._is_succeeded(name, voices, heard.at) for word in each.words]
+        value = rule.merge(heard.at, [*words, *voice.words])
+        if value is None:
+            return None
+        return replace(heard, value=value, contested=bool(_together(voices)))
+
+    def contested(self, now: float) -> tuple[str, ...]:
+        """The names of the senders that speak against each other now; () for none."""
+        for party, voices in list(self._parties.items()):
+            self._forget(voices, now)
+            if not voices:
+                del self._parties[party]
+        return tuple(name or 'nameless' for voices in self._parties.values()
+                     for name in _together(voices))
+
+    def _is_succeeded(self, name: str, voices: dict[str, _Voice[T]], now: float) -> bool:
+        """Whether its node was started again, and it has said nothing since."""
+        last = voices[name].last
+        return now - last > self._rule.lag and any(
+            other is not voices[name] and other.began > last and _node(known) == _node(name)
+            for known, other in voices.items())
+
+    def _forget(self, voices: dict[str, _Voice[T]], now: float) -> None:
+        for name, voice in list(voices.items()):
+            if now - voice.last > self._rule.window:
+                del voices[name]
+            elif len(voice.words) > 1:
+                voice.words[:-1] = [word for word in voice.words[:-1]
+                                    if now - word.at <= self._rule.lag]
+
+
+def _node(sender: str) -> str:
+    return sender.partition(START_MARK)[0]
+
+
+def _together(voices: dict[str, _Voice[T]]) -> list[str]:
+    """The senders of which one has spoken again after the other began; [] for none."""
+    return [name for name, voice in voices.items()
+            if any(other is not voice and voice.last > other.began and other.last > voice.began
+                   for other in voices.values())]
+
+
+# -- limits ----------------------------------------------------------------------------------------
+
+def _lowest_limit(now: float, words: Words[AmperageLimit]) -> AmperageLimit:
+    """The lowest in force, until the first of them lapses, and then the lowest of what is left."""
+    if len(words) == 1:
+        return words[0].value
+    left = [replace(w.value, valid_for=max(0.0, w.value.valid_for - (now - w.at))) for w in words]
+    in_force = [w for w, word in zip(left, words, strict=True)
+                if word.silence(now) <= word.value.valid_for]
+    opinions = [w for w in in_force if not math.isnan(w.amperage)]
+    lost = [w.lost_amperage for w in left if not math.isnan(w.lost_amperage)]
+    gone = [w.lost_amperage for w in left if w not in in_force]
+    lowest = min(opinions, key=lambda w: w.amperage, default=left[-1])
+    valid_for = min((w.valid_for for w in in_force), default=0.0)
+    after = [w.amperage for w in opinions if w.valid_for > valid_for]
+    return replace(
+        lowest, amperage=_least([lowest.amperage, *gone]),
+        phases=min((w.phases for w in in_force if w.phases), default=0),
+        valid_for=valid_for, lost_amperage=_least([*lost, *after]))
+
+
+def _least(amperages: Sequence[float]) -> float:
+    return min((a for a in amperages if not math.isnan(a)), default=math.nan)
+
+
+def _has_opinion(limit: AmperageLimit) -> bool:
+    return not limit.refusal() and not math.isnan(limit.amperage)
+
+
+def _height(limit: AmperageLimit) -> float:
+    return math.inf if math.isnan(limit.amperage) else limit.amperage
+
+
+LIMIT: Rule[AmperageLimit] = Rule(10.0, 2.5, _lowest_limit, lambda limit: not limit.refusal(),
+                                  _height)
+"""The lowest counts. Sources repeat themselves every second."""
+HW_LIMIT: Rule[AmperageLimit] = replace(LIMIT, window=SILENCE, usable=_has_opinion)
+"""As the others, but a source that is silent for SILENCE allows nothing more."""
+
+
+# -- available -------------------------------------------------------------------------------------
+
+def _lowest_available(now: float, words: Words[AvailableAmperage]) -> AvailableAmperage:
+    """The lowest in force; one that offers nothing is the lowest."""
+    bounded = [replace(w.value, valid_for=min(w.value.valid_for, LONGEST_AVAILABLE)
+                       - w.silence(now)) for w in words]
+    in_force = [w for w in bounded if w.valid_for >= 0.0] or bounded[-1:]
+    lowest = min(in_force, key=_offered)
+    return replace(lowest, commanded_amperage=min(w.commanded_amperage for w in in_force),
+                   phases=min((w.phases for w in in_force if w.phases), default=0),
+                   valid_for=max(0.0, min(w.valid_for for w in in_force)))
+
+
+def _offered(value: AvailableAmperage) -> float:
+    return value.available_amperage if value.enable else 0.0
+
+
+AVAILABLE: Rule[AvailableAmperage] = Rule(
+    LONGEST_AVAILABLE, 1.0, _lowest_available, lambda value: not value.refusal(), _offered)
+"""The lowest counts."""
+
+
+# -- a team's budget -------------------------------------------------------------------------------
+
+def _lowest_budget(now: float, words: Words[TeamBudget]) -> TeamBudget:
+    bounded = [replace(w.value, valid_for=min(w.value.valid_for, LONGEST_BUDGET) - w.silence(now))
+               for w in words]
+    in_force = [w for w in bounded if w.valid_for >= 0.0] or bounded[-1:]
+    if len(in_force) == 1:
+        return in_force[0]
+    first, second, third = (min(phase) for phase in zip(*(w.amperage for w in in_force),
+                                                        strict=True))
+    return replace(min(in_force, key=lambda w: sum(w.amperage)), amperage=(first, second, third),
+                   valid_for=min(w.valid_for for w in in_force))
+
+
+def _can_be_budget(budget: TeamBudget) -> bool:
+    return (budget.valid_for >= 0.0
+            and all(0.0 <= a < math.inf for a in budget.amperage))
+
+
+BUDGET: Rule[TeamBudget] = Rule(10.0, 2.5, _lowest_budget, _can_be_budget,
+                                lambda budget: sum(budget.amperage),
+                                party=lambda budget: budget.team)
+"""The lowest of each phase counts."""
+
+
+# -- dimming ---------------------------------------------------------------------------------------
+
+def _lowest_dimming(_: float, words: Words[Dimming]) -> Dimming:
+    return Dimming(_least([w.value.power for w in words]))
+
+
+def dimming(timeout: float) -> Rule[Dimming]:
+    """The lowest of all clients counts; ``timeout``: s for which a heartbeat holds."""
+    return Rule(timeout, timeout, _lowest_dimming, lambda value: not value.refusal())
+
+
+# -- meters ----------------------------------------------------------------------------------------
+
+def _highest(words: Words[MeterReading], of: Callable[[MeterReading], Phases]) -> Phases:
+    first, second, third = (max((p for p in phase if not math.isnan(p)), default=math.nan)
+                            for phase in zip(*(of(w.value) for w in words), strict=True))
+    return first, second, third
+
+
+def _highest_meter(_: float, words: Words[MeterReading]) -> MeterReading:
+    if len(words) == 1:
+        return words[0].value
+    newest = words[-1].value
+    return replace(newest, amperage=_highest(words, lambda reading: reading.amperage),
+                   voltage=_highest(words, lambda reading: reading.voltage))
+
+
+def _can_be_reading(reading: MeterReading) -> bool:
+    return not reading.error and reading.age >= 0.0 and not any(
+        math.isinf(value) for value in (*reading.amperage, *reading.voltage))
+
+
+METER: Rule[MeterReading] = Rule(3.0, 1.0, _highest_meter, _can_be_reading,
+                                 lambda reading: -max(reading.amperage))
+"""The highest current of each phase counts, and nobody raises: readers see ``contested``."""
+
+
+# -- the control pilot -----------------------------------------------------------------------------
+
+def _agreed_pilot(_: float, words: Words[ControlPilot]) -> ControlPilot | None:
+    """None while the letters differ."""
+    if len(words) == 1:
+        return words[0].value
+    pilots = [w.value for w in words]
+    newest = pilots[-1]
+    if any((p.vehicle_status, p.charge_controller_status)
+           != (newest.vehicle_status, newest.charge_controller_status) for p in pilots):
+        return None
+    temperatures = [p.temperature for p in pilots if not math.isnan(p.temperature)]
+    return replace(newest, signaled_amperage=max(p.signaled_amperage for p in pilots),
+                   cable_amperage=_least([p.cable_amperage for p in pilots]),
+                   temperature=max(temperatures, default=math.nan),
+                   fault=next((p.fault for p in pilots if p.fault), ''))
+
+
+PILOT: Rule[ControlPilot] = Rule(
+    2.0, 0.5, _agreed_pilot,
+    lambda pilot: not pilot.error and 0.0 <= pilot.signaled_amperage < math.inf)
+"""Letters that differ are silence; else the highest signal, the lowest cable, any fault."""
+
+
+# -- the team --------------------------------------------------------------------------------------
+
+ALLOCATION: Rule[TeamAllocation] = Rule(
+    5.0, 1.0, lambda _, words: words[-1].value,
+    party=lambda heard: (heard.team, heard.leader))
+"""The lease's own rules decide (term and sequence); two senders of one leader's name are said."""
