@@ -29,10 +29,11 @@ from charger_control.ros.processes import BLOCKS
 
 OK, WARN, ERROR = range(3)
 TASKS = {
-    'fiscal_meter': {'device'}, 'hw_limit': {'limit'},
-    'smart_charging': {'profiles', 'directory', 'store'}, 'api': {'limit', 'store'},
-    'cppwm_controller': {'decision'}, 'iso61851': {'device', 'fault'}, 'team': {'team'},
-    'vcse': {'budget'}, 'session': {'session', 'store'}, 'bridge': {'web'}}
+    'fiscal_meter': {'device'}, 'hw_limit': {'limit', 'inputs'},
+    'smart_charging': {'profiles', 'directory', 'store', 'inputs'},
+    'api': {'limit', 'store', 'inputs'}, 'cppwm_controller': {'decision', 'inputs'},
+    'iso61851': {'device', 'fault', 'inputs'}, 'team': {'team', 'inputs'}, 'vcse': {'budget'},
+    'session': {'session', 'store', 'inputs'}, 'bridge': {'web', 'inputs'}}
 """What each node tells of."""
 OF_THE_BUS = {'fiscal_meter: device', 'iso61851: device', 'cppwm_controller: decision'}
 """Tasks that are wrong while the cable of the serial bus is out."""

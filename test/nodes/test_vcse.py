@@ -46,8 +46,18 @@ class TestDimming:
         assert (answer.success, answer.code, answer.timeout.sec) == (True, 'OK', 120)
         graph.until(lambda: budgets and budgets[-1].amperage == pytest.approx((10.0,) * 3), 1.0)
         assert 'dimmed to 7590 W' in budgets[-1].reason
-        graph.ask(SET_DIMMING, power=math.nan)
+        graph.ask(SET_DIMMING, power=math.nan, client='grid operator')
         graph.until(lambda: budgets[-1].amperage == (20.0,) * 3, 1.0)
+
+    def test_another_client_lifts_no_limit_but_may_lower_it(self, graph: Any) -> None:
+        graph.start(Vcse, fuse=FUSE, dimming=True, rate=0.5)
+        budgets = graph.hear(VCSE_BUDGET)
+        graph.ask(SET_DIMMING, power=7590.0, client='grid operator')
+        for power, amperage in ((math.nan, 10.0), (15_180.0, 10.0), (3795.0, 5.0)):
+            since = len(budgets)
+            graph.ask(SET_DIMMING, power=power, client='energy manager')
+            graph.until(lambda since=since: len(budgets) > since, 1.0)
+            assert budgets[-1].amperage == pytest.approx((amperage,) * 3)
 
     def test_without_another_heartbeat_the_failsafe_counts_again(self, graph: Any) -> None:
         graph.start(Vcse, fuse=FUSE, dimming=True, dimming_timeout=1.0, rate=10.0,
