@@ -64,7 +64,7 @@ def test_what_nodes_of_one_charger_were_told_differently_is_named(
     found = disagreements([*depot, odd])
     assert len(found) == 1 and found[0].startswith('/cp02: api.phases = 1')
     assert disagreements([*depot, written(tmp_path / 'one.yaml', cp02={
-        node: {'phases': 1} for node in ('api', 'hw_limit', 'smart_charging')})]) == []
+        node: {'phases': 1} for node in ('api', 'hw_limit', 'iso61851', 'smart_charging')})]) == []
 
 
 def test_teams_that_supply_each_other_are_named(depot: list[Path], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from charger_control.core.energy_register import ADOPT_TIME, energy_of
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import NAN
+from charger_control.core.limits import NAN, AmperageLimit
 from charger_control.core.moment import Moment
 from charger_control.core.session import Session, SessionConfig, SessionRecord, Transaction
 
@@ -338,6 +338,19 @@ def test_phases_and_who_asked_for_them() -> None:
     assert (three.one_phase_limit_active, three.phase_limit_source_name) == (False, '')
 
 
+def test_the_effective_limit_is_what_installation_and_cable_allow() -> None:
+    """It contained the client's own limit: the slider of the page fell with each and never rose."""
+    charger = Charger()
+    charger.block.hear_hardware(Heard(AmperageLimit(20.0, valid_for=5.0), charger.now))
+    charger.decision = Decision(limit_source='api', effective_amperage_limit=7.0)
+    charger.plug()
+    charger.block.hear_hardware(Heard(AmperageLimit(20.0, valid_for=5.0), charger.now))
+    assert charger.block.configuration(charger.now).effective_amperage_limit == 20.0
+    charger.block.hear_hardware(Heard(AmperageLimit(-1.0), charger.now))
+    assert charger.block.configuration(charger.now + 5.0).effective_amperage_limit == 20.0
+    assert math.isnan(charger.block.configuration(charger.now + 5.1).effective_amperage_limit)
+
+
 def test_a_decision_that_is_not_heard_any_more_owns_nothing() -> None:
     charger = Charger()
     charger.decision = Decision(limit_source='api', phases=1)
@@ -348,9 +361,10 @@ def test_a_decision_that_is_not_heard_any_more_owns_nothing() -> None:
 
 def test_configuration() -> None:
     charger = Charger(replace(CONFIG, has_phase_shutoff=True))
-    assert math.isnan(charger.block.configuration().effective_amperage_limit)
+    assert math.isnan(charger.block.configuration(charger.now).effective_amperage_limit)
     charger.plug()
-    configuration = charger.block.configuration()
+    charger.block.hear_hardware(Heard(AmperageLimit(16.0, valid_for=5.0), charger.now))
+    configuration = charger.block.configuration(charger.now)
     assert (configuration.power_domain_name, configuration.controller_name) == ('depot', 'left')
     assert (configuration.session_id, configuration.effective_amperage_limit) == ('session-1', 16.0)
     assert (configuration.has_phase_rotation, configuration.has_phase_shutoff,

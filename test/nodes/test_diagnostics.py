@@ -29,9 +29,10 @@ from charger_control.ros.processes import BLOCKS
 
 OK, WARN, ERROR = range(3)
 TASKS = {
-    'fiscal_meter': {'device'}, 'hw_limit': {'limit', 'inputs'},
+    'fiscal_meter': {'device'}, 'hw_limit': {'limit', 'terminals', 'inputs'},
     'smart_charging': {'profiles', 'directory', 'store', 'inputs'},
-    'api': {'limit', 'store', 'inputs'}, 'cppwm_controller': {'decision', 'inputs'},
+    'api': {'limit', 'store', 'inputs'},
+    'cppwm_controller': {'decision', 'store', 'inputs'},
     'iso61851': {'device', 'fault', 'inputs'}, 'team': {'team', 'inputs'}, 'vcse': {'budget'},
     'session': {'session', 'store', 'inputs'}, 'bridge': {'web', 'inputs'}}
 """What each node tells of."""
@@ -186,7 +187,8 @@ def test_a_node_that_has_just_started_warns_at_the_most(graph: Any, tmp_path: Pa
     assert newest().level[0] == WARN and str(nowhere) in newest().message
 
 
-def test_no_vehicle_needs_no_warning_but_no_limit_does(graph: Any, at_once: None) -> None:
-    graph.start(HwLimit, fuse=16.0, phases=3, cable=float('nan'))
+def test_no_vehicle_needs_no_warning_but_no_limit_does(
+        graph: Any, at_once: None, tmp_path: Path) -> None:
+    graph.start(HwLimit, state_dir=str(tmp_path), fuse=16.0, phases=3, cable=float('nan'))
     newest = told(graph, 'hw_limit: limit')
     graph.until(lambda: newest() and newest().level[0] == WARN and 'cable' in newest().message)

@@ -20,6 +20,7 @@ import pytest
 from charger_control.core.cppwm_controller import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.limits import AmperageLimit
 from charger_control.nodes.session import PARAMS, Session
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import (
@@ -27,6 +28,7 @@ from charger_control.ros.interfaces import (
     CONFIGURATION,
     CONTROL_PILOT,
     DECISION,
+    LIMIT_HW,
     METER,
     TRANSACTION,
 )
@@ -45,7 +47,7 @@ class Plant:
         self.letter, self.offer, self.charging = 'A', 0.0, False
         self.register = 100.0
         self.decision = Decision(limit_source='api', commanded_amperage=16.0,
-                                 effective_amperage_limit=16.0)
+                                 effective_amperage_limit=10.0)
         self.transactions = graph.hear(TRANSACTION)
         self.configurations = graph.hear(CONFIGURATION)
         self._last = time.monotonic()
@@ -62,6 +64,7 @@ class Plant:
         self._last = now
         amperage = (16.0, 16.0, 0.0) if self.charging else (0.0,) * 3
         self.graph.say(DECISION, self.decision)
+        self.graph.say(LIMIT_HW, AmperageLimit(16.0, valid_for=5.0, lost_amperage=0.0))
         self.graph.say(METER, MeterReading((230.0,) * 3, amperage, 50.0, 0.0,
                                            round(self.register, 3), 'SN1'))
         digit = '2' if self.offer else '1'

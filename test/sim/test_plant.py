@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from charger_control.sim.ev import NO_PHASES, Ev
 from charger_control.sim.ev_parameters import PRESETS, EvParameters
+from charger_control.sim.mains import MainsParameters
 from charger_control.sim.pilot_line import duty_of_amperage
-from charger_control.sim.plant import CABLE_RATINGS, MainsParameters, Plant, PlantParameters
+from charger_control.sim.plant import CABLE_RATINGS, Plant, PlantParameters
 
 STILL = MainsParameters(voltage_noise=0.0, source_resistance=0.0, frequency_noise=0.0)
 

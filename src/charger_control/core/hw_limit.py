@@ -11,6 +11,8 @@ from charger_control.core.limits import MIN_AMPERAGE, NAN, AmperageLimit
 
 VALID_FOR = 5.0
 """s: hardware that is not watched allows nothing (architecture.md, When something is silent)."""
+LOOSE_AMPERAGE = 16.0
+"""A, the most over a terminal that is loose: + 0.1 ohm are 26 W then, 100 W at 32 A."""
 COLDEST = -50.0
 """degrees Celsius; below it a temperature comes from a broken sensor."""
 
@@ -45,14 +47,24 @@ class HwLimitConfig:
                              f'hw_limit.derating_to = {self.derating_to}')
 
 
-def step(config: HwLimitConfig, now: float, pilot: Heard[ControlPilot] | None) -> AmperageLimit:
-    """The limit now; ``pilot``: what the board said last."""
+def step(config: HwLimitConfig, now: float, pilot: Heard[ControlPilot] | None,
+         loose: str = '') -> AmperageLimit:
+    """The limit now.
+
+    Args:
+        config: what is installed.
+        now: s.
+        pilot: what the board said last.
+        loose: phases whose terminals are loose (TerminalWatch.loose), '' for none.
+    """
     candidates = [(config.fuse, f'fuse {config.fuse:g} A')]
     board = None
     if (pilot is not None and not pilot.value.error
             and pilot.silence(now) + max(0.0, pilot.value.age) <= config.pilot_timeout):
         board = pilot.value
     candidates.append(_cable(config, board))
+    if loose:
+        candidates.append((LOOSE_AMPERAGE, f'loose terminal? {loose}: have it looked at'))
     if not math.isnan(config.derating_from):
         candidates.append(_temperature(config, board))
     amperage, reason = min(candidates)

@@ -28,6 +28,8 @@ PARAMS = (
     Group('device', 'the board: driver, port, what else it asks (docs/hardware.md); linux_pilot: '
           'this computer', check_pilot),
     Param('rate', 20.0, 'ticks', 'Hz', low=5.0, high=100.0),
+    Param('phases', 3, 'phases connected to this charge point, whose voltages are watched', low=1,
+          high=3),
     Param('socket', False, 'a socket, not a tethered cable: the rating of the cable bounds the '
           'signal'),
     Param('has_phase_shutoff', False, 'this charge point can switch to one phase: only a '

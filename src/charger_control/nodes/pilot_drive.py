@@ -72,7 +72,8 @@ class CurrentDrive:
         self._driver = driver
         self.control: CurrentPilotControl | RawPilotControl
         self.control = self._block = CurrentPilotControl(CurrentPilotConfig(
-            board_timeout=driver.timeout, present_hold=values['present_hold'],
+            connected_phases=values['phases'], board_timeout=driver.timeout,
+            present_hold=values['present_hold'],
             stop_time=values['stop_time'], socket=values['socket'],
             meter_timeout=values['meter_timeout'],
             signal=SignalConfig(step=driver.step, pace=values['pace']),
@@ -99,7 +100,8 @@ class RawDrive:
         self._driver = driver
         self.control: CurrentPilotControl | RawPilotControl
         self.control = self._block = RawPilotControl(RawPilotConfig(
-            board_timeout=driver.timeout, present_hold=values['present_hold'],
+            connected_phases=values['phases'], board_timeout=driver.timeout,
+            present_hold=values['present_hold'],
             stop_time=values['stop_time'], socket=values['socket'],
             meter_timeout=values['meter_timeout'],
             simplified_limit=values['simplified_limit'],

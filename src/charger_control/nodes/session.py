@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from typing import Any
 
 from charger_control.core import session as core
 from charger_control.core.heard import Heard
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.moment import Moment
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
@@ -17,6 +19,7 @@ from charger_control.ros.interfaces import (
     CONFIGURATION,
     CONTROL_PILOT,
     DECISION,
+    LIMIT_HW,
     METER,
     TRANSACTION,
 )
@@ -75,6 +78,7 @@ class Session(BlockNode):
         self._trouble = ''
         self._pilot_key: tuple[object, ...] = ()
         self._decision_key: tuple[object, ...] = ()
+        self._hardware = math.nan
         self._published = core.Transaction()
         self._publish_transaction = self.publisher(TRANSACTION)
         self._publish_configuration = self.publisher(CONFIGURATION)
@@ -85,6 +89,7 @@ class Session(BlockNode):
         self.hear(CONTROL_PILOT, self._on_pilot)
         self.hear(METER, self._session.hear_meter)
         self.hear(DECISION, self._on_decision)
+        self.hear(LIMIT_HW, self._on_hardware)
         self.serve(BIND_TRANSACTION, self._on_bind)
         self.every(self.values['rate'], self._repeat)
         self._repeat()
@@ -119,6 +124,12 @@ class Session(BlockNode):
             self._decision_key = key
             self._step()
 
+    def _on_hardware(self, heard: Heard[AmperageLimit]) -> None:
+        self._session.hear_hardware(heard)
+        if heard.value.amperage != self._hardware:
+            self._hardware = heard.value.amperage
+            self._publish_configuration(self._session.configuration(self.now()))
+
     def _on_bind(self, request: Any, answer: Answer) -> None:
         """Binds at once, and answers when it is on the disk."""
         given = request.ocpp_transaction_id
@@ -152,7 +163,7 @@ class Session(BlockNode):
     def _publish(self) -> None:
         self._published = self._session.transaction
         self._publish_transaction(self._published)
-        self._publish_configuration(self._session.configuration())
+        self._publish_configuration(self._session.configuration(self.now()))
 
     # -- the store -------------------------------------------------------------------------------
     def _save(self, records: Iterable[core.SessionRecord]) -> list[Future[None]]:

@@ -104,14 +104,14 @@ class Topic:
 
 
 METER = Topic('meter', MeterReading, Kind.STATE, ('fiscal_meter',),
-              ('cppwm_controller', 'iso61851', 'smart_charging', 'api', 'session', 'bridge'),
-              'what the fiscal meter measures')
+              ('cppwm_controller', 'iso61851', 'hw_limit', 'smart_charging', 'api', 'session',
+               'bridge'), 'what the fiscal meter measures')
 CONTROL_PILOT = Topic('control_pilot', ControlPilot, Kind.STATE, ('iso61851',),
                       ('cppwm_controller', 'hw_limit', 'session', 'bridge'),
                       'state of the control pilot and the contactor')
 LIMIT_HW = Topic('limits/hw', AmperageLimit, Kind.LATCHED, ('hw_limit',),
-                 ('cppwm_controller', 'iso61851', 'smart_charging'),
-                 'what fuse, cable, phases and temperature allow')
+                 ('cppwm_controller', 'iso61851', 'smart_charging', 'session'),
+                 'what fuse, cable, phases, temperature and terminals allow')
 LIMIT_SMART_CHARGING = Topic('limits/smart_charging', AmperageLimit, Kind.LATCHED,
                              ('smart_charging',), ('cppwm_controller',),
                              'what the OCPP profiles allow now')

@@ -66,12 +66,17 @@ def one_of(*choices: Any) -> Check:
     return check
 
 
-def _voltages(value: Any) -> tuple[float, float, float]:
-    values = value if isinstance(value, list | tuple) else [value] * 3
-    if len(values) != 3:
-        raise ValueError('one number or three, 0 to 500 V')
-    one, two, three = (number(0.0, 500.0)(volts) for volts in values)
-    return one, two, three
+def _phases(most: float, unit: str) -> Check:
+    def check(value: Any) -> tuple[float, float, float]:
+        values = value if isinstance(value, list | tuple) else [value] * 3
+        if len(values) != 3:
+            raise ValueError(f'one number or three, 0 to {most:g} {unit}')
+        one, two, three = (number(0.0, most)(each) for each in values)
+        return one, two, three
+    return check
+
+
+_voltages, _ohms, _loads = _phases(500.0, 'V'), _phases(10.0, 'ohm'), _phases(500.0, 'A')
 
 
 class _Told(ValueError):  # noqa: N818  no error of its own, only one with a whole text
@@ -114,8 +119,9 @@ ACTIONS: Mapping[str, Action] = {
                           {'vehicle': _changes}, ('vehicle',)),
     'short_pilot': Action('pilot and earth are shorted (state E)', {'active': _SWITCH}),
     'weld': Action('the main contactor sticks once closed', {'active': _SWITCH}),
-    'set_mains': Action('the supply changes (V, Hz)',
-                        {'voltage': _voltages, 'frequency': number(40.0, 70.0)}),
+    'set_mains': Action("the supply changes (V, Hz, ohm), the house's loads (A) and the neutral",
+                        {'voltage': _voltages, 'frequency': number(40.0, 70.0),
+                         'source_resistance': _ohms, 'loads': _loads, 'neutral': _SWITCH}),
     'set_meter': Action('the meter changes: register (kWh), gain, refresh (s), serial number',
                         {'energy_imported': number(0.0, 1e8), 'gain': number(0.0, 10.0),
                          'refresh': number(0.01, 3600.0), 'amperage_noise': number(0.0, 10.0),

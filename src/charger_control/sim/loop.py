@@ -19,7 +19,8 @@ from charger_control.core.limits import NAN, AmperageLimit
 from charger_control.sim.ev import Ev
 from charger_control.sim.ev_parameters import EvParameters, Phases
 from charger_control.sim.links import BoardLink, LinkParameters, MeterLink
-from charger_control.sim.plant import MainsParameters, Plant, PlantParameters
+from charger_control.sim.mains import MainsParameters
+from charger_control.sim.plant import Plant, PlantParameters
 from charger_control.sim.register_device import MeterParameters
 
 TICK = 0.05

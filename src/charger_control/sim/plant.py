@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from charger_control.sim.contactor import Contactor, ContactorParameters
 from charger_control.sim.ev import NO_PHASES, Ev
 from charger_control.sim.ev_parameters import Phases
+from charger_control.sim.mains import MainsParameters
 from charger_control.sim.pilot_line import NO_OFFER_DUTY, UNAVAILABLE_DUTY, levels
 
 MAX_STEP = 0.05
@@ -27,25 +28,6 @@ _WANDER_TIME = 5.0
 
 Listener = Callable[[float, str, dict[str, object]], None]
 """Called with the time in s, the event's name and its fields, at the moment it happens."""
-
-
-@dataclass(frozen=True, slots=True)
-class MainsParameters:
-    """The supply.
-
-    Attributes:
-        voltage: V of L1 L2 L3 without load.
-        voltage_noise: V, standard deviation of its slow wander.
-        source_resistance: ohm per phase, what a load pulls the voltage down by.
-        frequency: Hz.
-        frequency_noise: Hz, standard deviation of its slow wander.
-    """
-
-    voltage: Phases = (230.0, 230.0, 230.0)
-    voltage_noise: float = 0.5
-    source_resistance: float = 0.03
-    frequency: float = 50.0
-    frequency_noise: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +181,9 @@ class Plant:
             push = math.sqrt(1.0 - keep * keep)
             gauss = self._random.gauss
             self._wander = [keep * x + push * gauss(0.0, 1.0) for x in self._wander]
-        one, two, three = (
-            max(0.0, volts + mains.voltage_noise * x - mains.source_resistance * amperes)
-            if volts > 0.0 else 0.0
-            for volts, x, amperes in zip(mains.voltage, self._wander, self.amperage, strict=False))
-        self.voltage = (one, two, three)
+        one, two, three = (volts + mains.voltage_noise * x if volts > 0.0 else 0.0
+                           for volts, x in zip(mains.voltage, self._wander, strict=False))
+        self.voltage = mains.loaded((one, two, three), self.amperage)
         self.frequency = mains.frequency + mains.frequency_noise * self._wander[3]
 
     def _tell_changes(self, now: float, load: float) -> None:

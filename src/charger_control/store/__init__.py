@@ -10,6 +10,7 @@ room                  key               value
 ``team``              ``term``          ``number``, written before the term is used
 ``cppwm_controller``  ``epoch``         ``number`` of starts: requests are numbered above all before
 ``cppwm_controller``  ``closings``      of the contactor within an hour: ``ago`` s, ``closed``
+``hw_limit``          ``source_…``      ``source_resistance``: what was learned of the terminals
 ``smart_charging``    ``profile…``      charging profiles, and whether some were lost
 ``store``             ``clock``         the last note of the time, written by the store itself
 ====================  ================  ==========================================================

@@ -29,6 +29,7 @@ class CurrentPilotConfig:
     """Figures of the block.
 
     Attributes:
+        connected_phases: to this charge point, 1..3.
         board_timeout: s without an answer of the board until it counts as unreachable.
         present_hold: s without an offer after a start with a vehicle present.
         meter_timeout: s for which a measured current can be believed.
@@ -36,6 +37,7 @@ class CurrentPilotConfig:
         socket: the cable's rating counts (a socket, not a tethered cable).
     """
 
+    connected_phases: int = 3
     board_timeout: float = 1.0
     present_hold: float = 10.0
     meter_timeout: float = 3.0
@@ -67,7 +69,7 @@ class CurrentPilotControl(PilotInputs):
 
     def __init__(self, config: CurrentPilotConfig, latched: str = '') -> None:
         """``latched``: the fault that was in force when the last process ended."""
-        super().__init__()
+        super().__init__(config.connected_phases, config.meter_timeout)
         self._config = config
         self._signal = Signal(config.signal)
         self.faults = Faults(config.faults, latched)
@@ -105,7 +107,7 @@ class CurrentPilotControl(PilotInputs):
         fault = self.faults.step(
             now, reading.at, letter=board.letter, signaled=board.signaled_amperage,
             contactor_closed=board.contactor_closed, amperage=meter,
-            cause=board.error_cause or (NOT_STOPPING if overdue else ''))
+            cause=board.error_cause or (NOT_STOPPING if overdue else self._supply_cause(now)))
         withheld = fault or ('board not as configured' if board.unsafe else '')
         if (withheld or self._stopping or board.letter not in KNOWN
                 or self._hold_until is None or now < self._hold_until):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from charger_control.core.heard import Heard, RecentMaximum
+from charger_control.core.iso61851.neutral import NEUTRAL_LOST
 from charger_control.core.limits import Phases
 
 WELDED = 'ContactorWelded'
@@ -17,6 +18,8 @@ VENTILATION = 'VentilationNotAvailable'
 BOARD = 'BoardFault'
 OPENING = frozenset({NOT_STOPPING, OVER_CURRENT, DIODE, CP_SHORT, VENTILATION})
 """Faults whose action is to open the contactor at once."""
+CLEARING = frozenset({NOT_STOPPING, OVER_CURRENT, DIODE, NEUTRAL_LOST})
+"""Faults that clear by themselves after a time, a few times a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Faults:
         found = self._condition(now, read_at, letter, signaled, contactor_closed, cause, amperage)
         if found == WELDED:
             self._latched = WELDED
-        elif found in {NOT_STOPPING, OVER_CURRENT, DIODE} and letter != 'A':
+        elif found in CLEARING and letter != 'A':
             self._cleared_by_time = found
             self._clear_at = now + self._config.clear_time
         elif self._cleared_by_time and now >= self._clear_at and self._clears_left > 0:

@@ -7,6 +7,7 @@ import math
 from charger_control.core.cppwm_controller.types import AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
+from charger_control.core.iso61851.neutral import NEUTRAL_LOST, NeutralWatch
 from charger_control.core.limits import (
     MAX_AMPERAGE,
     AmperageLimit,
@@ -19,10 +20,12 @@ from charger_control.core.limits import (
 class PilotInputs:
     """The inputs of the block; its parts that know a kind of hardware build on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, phases: int, meter_timeout: float) -> None:
+        """``phases``: connected, 1..3; ``meter_timeout``: s for which a reading counts."""
         self._available: Heard[AvailableAmperage] | None = None
         self._hw: Heard[AmperageLimit] | None = None
         self._meter: Heard[Phases] | None = None
+        self._neutral = NeutralWatch(phases, meter_timeout)
         self._stopping = False
 
     def hear_available(self, heard: Heard[AvailableAmperage]) -> None:
@@ -36,7 +39,11 @@ class PilotInputs:
             self._hw = Heard(watched(heard.value), heard.at)
 
     def hear_meter(self, heard: Heard[MeterReading]) -> None:
-        """Measured currents, for over-current and a welded contactor; absurd ones are silence."""
+        """Measured currents, for over-current and a welded contactor; absurd ones are silence.
+
+        Voltages, for a lost neutral.
+        """
+        self._neutral.hear(heard)
         value = heard.value
         measured = [a for a in value.amperage if not math.isnan(a)]
         if (measured and not value.error and value.age >= 0.0
@@ -58,6 +65,10 @@ class PilotInputs:
         """min(HW limit, cable), A; ``cable``: its rating, infinite for a tethered one."""
         bound = 0.0 if self._hw is None else in_force(self._hw, now)
         return min(bound, max(0.0, cable))  # an unknown cable, NaN, carries 0 A
+
+    def _supply_cause(self, now: float) -> str:
+        """What is wrong with the supply, as a cause of faults; '' for nothing."""
+        return NEUTRAL_LOST if self._neutral.lost(now) else ''
 
     def _measured(self, now: float, timeout: float) -> Heard[Phases] | None:
         """The measured currents, A, while the meter can be believed."""

@@ -46,6 +46,7 @@ class RawPilotConfig:
     """Figures of the block.
 
     Attributes:
+        connected_phases: to this charge point, 1..3.
         board_timeout: s without a sample until the pilot counts as lost.
         present_hold: s without an offer after a start with a vehicle present.
         meter_timeout: s for which a measured current can be believed.
@@ -60,6 +61,7 @@ class RawPilotConfig:
         simplified_limit: a vehicle without S2 is offered 10 A at the most.
     """
 
+    connected_phases: int = 3
     board_timeout: float = 0.5
     present_hold: float = 10.0
     meter_timeout: float = 3.0
@@ -99,7 +101,7 @@ class RawPilotControl(PilotInputs):
 
     def __init__(self, config: RawPilotConfig, latched: str = '') -> None:
         """``latched``: the fault that was in force when the last process ended."""
-        super().__init__()
+        super().__init__(config.connected_phases, config.meter_timeout)
         self._config = config
         self._signal = Signal(config.signal)
         self.faults = Faults(config.faults, latched)
@@ -170,8 +172,8 @@ class RawPilotControl(PilotInputs):
             closed = True   # without a feedback the command is all there is
         fault = self.faults.step(
             now, reading.at, letter=self._letter(raw), signaled=amperage_of_duty(raw.duty),
-            contactor_closed=closed, cause=BOARD if now < self._broken_until else '',
-            amperage=meter)
+            contactor_closed=closed, amperage=meter,
+            cause=BOARD if now < self._broken_until else self._supply_cause(now))
         if fault not in {'', CP_SHORT, self._last_fault} and self._watch.charging(now):
             self._dark_until = now + self._config.fault_dark_time
         self._last_fault = fault

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import NAN
 from charger_control.core.moment import Moment, elapsed
 from charger_control.core.session.energy import SessionEnergy, counted, stored_energy, used_phases
 from charger_control.core.session.inputs import Inputs
@@ -90,10 +89,9 @@ class Session(Inputs):
         """Register values refused since the last that was believed."""
         return self._energy.refused
 
-    def configuration(self) -> Configuration:
-        """Identity and abilities."""
-        config = self._config
-        limit = NAN if self._decision is None else self._decision.value.effective_amperage_limit
+    def configuration(self, now: float) -> Configuration:
+        """Identity and abilities at ``now`` s."""
+        config, limit = self._config, self._hardware_amperage(now)
         return Configuration(config.power_domain_name, config.controller_name,
                              self._transaction.session_id, limit, False,
                              config.has_phase_shutoff, config.has_phase_turnon)

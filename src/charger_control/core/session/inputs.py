@@ -6,6 +6,7 @@ from charger_control.core.cppwm_controller.types import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.limits import NAN, AmperageLimit
 
 
 class Inputs:
@@ -15,6 +16,7 @@ class Inputs:
         self._pilot: Heard[ControlPilot] | None = None
         self._meter: Heard[MeterReading] | None = None
         self._decision: Heard[Decision] | None = None
+        self._hardware: Heard[AmperageLimit] | None = None
 
     def hear_pilot(self, heard: Heard[ControlPilot]) -> None:
         """A state of the control pilot; one with an error renews nothing."""
@@ -29,6 +31,18 @@ class Inputs:
     def hear_decision(self, heard: Heard[Decision]) -> None:
         """A decision of the controller."""
         self._decision = heard
+
+    def hear_hardware(self, heard: Heard[AmperageLimit]) -> None:
+        """The HW limit; one that cannot be says nothing."""
+        if not heard.value.refusal():
+            self._hardware = heard
+
+    def _hardware_amperage(self, now: float) -> float:
+        """A per phase that installation and cable allow; NaN while that is not known."""
+        heard = self._hardware
+        if heard is None or heard.silence(now) > heard.value.valid_for:
+            return NAN
+        return heard.value.amperage
 
     def _live_pilot(self, now: float, silence: float) -> ControlPilot | None:
         """The pilot while it is heard; ``silence``: s after which it is not."""

@@ -43,7 +43,7 @@ class Transaction:
 class Configuration:
     """Identity and abilities of the charger; fields as in Configuration.msg.
 
-    ``effective_amperage_limit``: A per phase, what the charge point itself allows; NaN: not known.
+    ``effective_amperage_limit``: A per phase, what installation and cable allow; NaN: not known.
     """
 
     power_domain_name: str = ''
