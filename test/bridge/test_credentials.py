@@ -76,6 +76,20 @@ def test_load(tmp_path: Path) -> None:
         load(str(path), {})
 
 
+@pytest.mark.parametrize(('mode', 'who'), [
+    (0o604, 'read'), (0o644, 'read'), (0o660, 'write'), (0o601, 'read'), (0o622, 'write')])
+def test_a_file_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: int, who: str
+                                                         ) -> None:
+    path = tmp_path / 'credentials'
+    path.write_text(f'evcc read {HASH}\n')
+    path.chmod(mode)
+    with pytest.raises(CredentialsError, match=rf'{path}: others may {who} it .*{mode:04o}'):
+        load(str(path), {})
+    for allowed in (0o600, 0o400, 0o640):   # root writes, the group of the service reads
+        path.chmod(allowed)
+        assert set(load(str(path), {})) == {'evcc'}
+
+
 def test_the_tool_makes_a_line_that_works() -> None:
     tool = [sys.executable, '-m', 'charger_control.bridge.credentials']
     made = subprocess.run([*tool, 'evcc'], capture_output=True, text=True, check=True)

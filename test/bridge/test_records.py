@@ -216,6 +216,14 @@ def test_certificates_that_are_of_no_use(names: tuple[str, str], said: str,
             lambda c, r: None)
 
 
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    cert, key = made(tmp_path, 'localhost')
+    Path(key).chmod(0o644)
+    with pytest.raises(WebConfigError, match=rf'{key} holds the key .*0644.*chmod 600'):
+        Web(WebConfig(port=0, certificate_file=cert, key_file=key), [], NO_SUPPLY,
+            lambda c, r: None)
+
+
 @pytest.mark.filterwarnings('ignore::DeprecationWarning')
 def test_versions_before_1_2_are_refused(serve: Callable[..., Any],
                                          certificate: tuple[str, str]) -> None:

@@ -25,6 +25,8 @@ RIGHTS = ('read', 'write')
 NAME = re.compile(r'[A-Za-z0-9_-]{1,64}')
 COST = (8192, 8, 10)
 """scrypt's n, r, p: 8 MB and about 0.2 s of one core for one try."""
+FORBIDDEN = 0o027
+"""Rights on a file with secrets that nobody may have: others any, its group writing."""
 LARGEST_COST = 64 * 2**20
 """bytes; a hash that asks for more memory is refused at start."""
 
@@ -130,7 +132,8 @@ def load(file: str, environ: Mapping[str, str] = os.environ) -> dict[str, Creden
     """Credentials of a file, or of the environment if ``file`` is ''; {} where there are none.
 
     Raises:
-        CredentialsError: a file that cannot be read or used, or that others may change.
+        CredentialsError: a file that cannot be read or used, or that others may read or
+            change.
     """
     if not file:
         return parse(environ.get(ENVIRONMENT, ''), ENVIRONMENT)
@@ -140,8 +143,10 @@ def load(file: str, environ: Mapping[str, str] = os.environ) -> dict[str, Creden
         text = path.read_text('utf-8')
     except (OSError, UnicodeDecodeError) as error:
         raise CredentialsError(f'{path}: cannot be read ({error})') from error
-    if mode & 0o022:
-        raise CredentialsError(f'{path}: others may write it; chmod 600 {path}')
+    if mode & FORBIDDEN:
+        raise CredentialsError(f'{path}: others may {"write" if mode & 0o022 else "read"} it (mode '
+                               f'{mode & 0o777:04o}; allowed: 0600, or 0640 for a group of its '
+                               f'own). Run: chmod 600 {path}')
     found = parse(text, str(path))
     if not found:
         raise CredentialsError(f'{path}: there is no credential in it; make a line with '

@@ -9,6 +9,7 @@ import gevent
 from gevent import ssl  # the standard module's sockets would hold the web thread up
 
 from charger_control.bridge.config import WebConfig, WebConfigError
+from charger_control.bridge.credentials import FORBIDDEN
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Certificate:
                 Path(name).read_bytes()   # the other error does not tell which file
             # without a password callback an encrypted key would ask on the terminal
             context.load_cert_chain(*self._files, password=lambda: '')
+            mode = Path(self._files[-1]).stat().st_mode     # of the file with the key
         except OSError as error:   # SSLError is one
             what, reason = (error.filename or ' and '.join(self._files),
                             error.strerror or str(error))
@@ -73,6 +75,11 @@ class Certificate:
                 f'bridge: cannot serve TLS with {what} ({reason}): bridge.certificate_file is PEM '
                 'with the certificate and its chain, bridge.key_file PEM with its key, not '
                 'encrypted') from error
+        if mode & FORBIDDEN:
+            raise WebConfigError(
+                f'bridge: {self._files[-1]} holds the key of TLS, and others may read or write it '
+                f'(mode {mode & 0o777:04o}; allowed: 0600, or 0640 for a group of its own). Run: '
+                f'chmod 600 {self._files[-1]}')
         return context
 
 

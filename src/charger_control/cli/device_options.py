@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
-import yaml
+
+from charger_control.yaml_input import YamlError, load
 
 
 def device_options(drivers: Mapping[str, Any]) -> Callable[[Callable[..., None]], Any]:
@@ -42,5 +43,8 @@ def device_config(values: Mapping[str, Any]) -> dict[str, Any]:
         name, given, value = other.partition('=')
         if not given:
             raise click.UsageError(f'--set {other}: write NAME=VALUE')
-        config[name] = yaml.safe_load(value)
+        try:
+            config[name] = load(value, name)
+        except YamlError as error:
+            raise click.UsageError(f'--set {other}: {error.problem}') from None
     return config

@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NoReturn
 
-import yaml
-
+from charger_control import yaml_input
 from charger_control.drivers.ports import DeviceError
 from charger_control.drivers.register_values import TEXT, TYPES, Value
 
@@ -80,7 +79,7 @@ class RegisterTable:
 def document(name: str) -> dict[str, Any]:
     """The content of tables/``name``.yaml."""
     text = (files('charger_control.drivers') / 'tables' / f'{name}.yaml').read_text('utf-8')
-    loaded = yaml.safe_load(text)
+    loaded = yaml_input.load(text, f'{name}.yaml')
     assert isinstance(loaded, dict)
     return loaded
 

@@ -32,6 +32,7 @@ from charger_control.sim.actions import ACTIONS, Action, checked, number
 from charger_control.sim.ev import NO_PHASES
 from charger_control.sim.ev_parameters import Phases
 from charger_control.sim.scenario import ScenarioError
+from charger_control.yaml_input import YamlError, compose
 
 UNITS = {'s': 1.0, 'min': 60.0, 'h': 3600.0}
 MOST_CHARGERS = 512
@@ -238,13 +239,10 @@ def parse_depot_scenario(text: str, name: str = 'scenario') -> DepotScenario:
         ScenarioError: as ``read_depot_scenario``.
     """
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, 'problem_mark', None)
-        where = f' line {mark.line + 1}' if mark else ''
-        problem = getattr(error, 'problem', None) or error
-        raise ScenarioError(f'{name}{where}: not YAML: {problem}') from None
+        node, document = compose(text, name)
+    except YamlError as error:
+        where = f' line {error.line}' if error.line else ''
+        raise ScenarioError(f'{name}{where}: {error.problem}') from None
     if not isinstance(node, yaml.MappingNode) or not isinstance(document, dict):
         raise ScenarioError(f'{name} line 1: a scenario of a depot is a mapping with `steps`')
     lines = {key.value: (key.start_mark.line + 1, value) for key, value in node.value}

@@ -26,6 +26,7 @@ import yaml
 
 from charger_control.sim.actions import ACTIONS, checked, number, one_of
 from charger_control.sim.plant import CABLE_RATINGS
+from charger_control.yaml_input import YamlError, compose
 
 
 class ScenarioError(Exception):
@@ -90,17 +91,11 @@ def parse_scenario(text: str, name: str = 'scenario') -> Scenario:
     Raises:
         ScenarioError: as ``read_scenario``.
     """
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        document = loader.construct_document(node) if node else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, 'problem_mark', None)
-        where = f' line {mark.line + 1}' if mark else ''
-        problem = getattr(error, 'problem', None) or error
-        raise ScenarioError(f'{name}{where}: not YAML: {problem}') from None
-    finally:
-        loader.dispose()
+        node, document = compose(text, name)
+    except YamlError as error:
+        where = f' line {error.line}' if error.line else ''
+        raise ScenarioError(f'{name}{where}: {error.problem}') from None
     return _Reader(name).scenario(node, document)
 
 
