@@ -15,7 +15,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 
 from charger_control.cli.places import PACKAGE, runtime_dir, share
-from charger_control.ros.launching import Kept
+from charger_control.ros.launching import DISCOVERY, Claimed, Kept
 from charger_control.ros.processes import (
     BLOCKS,
     PILOT,
@@ -26,6 +26,7 @@ from charger_control.ros.processes import (
     ros_arguments,
     simulated,
     simulator_command,
+    state_dirs,
     with_grid_meter,
 )
 
@@ -38,6 +39,7 @@ ARGUMENTS = {
     'state_dir': ('', 'where limits and sessions are kept; empty: as in the parameter file'),
     'bridge': ('true', 'start the web bridge'),
     'use_sim_time': ('false', 'follow /clock'),
+    'discovery_range': DISCOVERY,
     'log_level': ('info', 'debug, info, warn, error'),
     'respawn': ('true', 'start again what ended, with a back-off'),
 }
@@ -49,6 +51,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     on = {name: value[name].lower() in ('true', '1', 'yes') for name in
           ('sim', 'bridge', 'use_sim_time', 'respawn')}
     namespace = value['namespace'].strip('/')
+    claimed = Claimed()
+    begin = claimed.begin(value['discovery_range'])
+    claimed.claims.graph(namespace)  # before its files are written anew
     place = Path(get_package_prefix(PACKAGE)) / 'lib' / PACKAGE
     files = [Path(value['params_file'] or share() / 'config' / 'charger.yaml').absolute()]
     overrides = {'bridge': {'port': int(value['port'])} if value['port'] else {}}
@@ -62,6 +67,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             overrides[node] = {**overrides.get(node, {}), **values}
         hardware = Kept('sim', simulator_command(place, line, value['scenario']), on['respawn'])
     files.append(overrides_file(runtime_dir(namespace) / 'launch.yaml', namespace, overrides))
+    claimed.claims.store(namespace, state_dirs(files, namespace))
     arguments = ros_arguments(files, namespace, value['log_level'],
                               use_sim_time=on['use_sim_time'])
     groups = one_each(with_grid_meter(BLOCKS, files, namespace), files, namespace)
@@ -70,7 +76,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         one = program(blocks, place, files, namespace, arguments)
         kept.append(Kept(one.name, one.command, on['respawn'],
                          hardware if PILOT in blocks else None))
-    return [entity for one in ([hardware] if hardware else []) + kept for entity in one.start()]
+    kept = [hardware, *kept] if hardware else kept
+    return begin + [entity for one in kept for entity in one.start()]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -19,7 +19,7 @@ from launch.substitutions import LaunchConfiguration
 
 from charger_control.cli.places import PACKAGE, runtime_dir, share
 from charger_control.ros.depot import Depot, Options, Part
-from charger_control.ros.launching import Kept
+from charger_control.ros.launching import DISCOVERY, Claimed, Kept
 
 ARGUMENTS = {
     'namespace': ('depot', 'ROS namespace of team and vcse'),
@@ -33,6 +33,7 @@ ARGUMENTS = {
     'state_dir': ('', 'where limits and sessions are kept; empty: as in the parameter file'),
     'stagger': ('0.5', 's between the starts of two chargers'),
     'use_sim_time': ('false', 'follow /clock'),
+    'discovery_range': DISCOVERY,
     'log_level': ('info', 'debug, info, warn, error'),
     'respawn': ('true', 'start again what ended, with a back-off'),
 }
@@ -43,6 +44,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     value = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     on = {name: value[name].lower() in ('true', '1', 'yes') for name in
           ('sim', 'use_sim_time', 'respawn')}
+    claimed = Claimed()
+    begin = claimed.begin(value['discovery_range'])
     depot = Depot(
         Path(value['params_file'] or share() / 'config' / 'depot.yaml').absolute(),
         value['namespace'],
@@ -52,6 +55,11 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 tuple(name.strip() for name in value['only'].split(',') if name.strip()),
                 value['scenario'], int(value['port'] or 0), value['state_dir'],
                 value['log_level'], on['use_sim_time']))
+
+    for namespace in depot.namespaces():
+        claimed.claims.graph(namespace)
+    for namespace, folders in depot.state_dirs().items():
+        claimed.claims.store(namespace, folders)
 
     def entities(parts: list[Part]) -> list[LaunchDescriptionEntity]:
         kept = []
@@ -65,7 +73,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         return [entity for one in kept for entity in one.start()]
 
     # a moment apart: the start of a process costs about a second of a core
-    return [TimerAction(period=number * float(value['stagger']), actions=[
+    return begin + [TimerAction(period=number * float(value['stagger']), actions=[
         OpaqueFunction(function=lambda _, parts=parts: entities(parts))])
         for number, parts in enumerate(depot.parts())]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from charger_control import yaml_input
 from charger_control.cli.guard import Spec
 from charger_control.cli.places import executables, runtime_dir, share
 from charger_control.ros.depot import SIM_AMPERAGE, Depot, Options, Part
@@ -113,6 +114,10 @@ class DepotPlan:
         values = values_of([self._file], 'cppwm_controller', name)
         return tuple(values.get('team.phase_map') or (1, 2, 3))
 
+    def state_dirs(self) -> dict[str, set[str]]:
+        """By namespace, where its nodes keep what outlives a restart."""
+        return self._depot.state_dirs()
+
     def specs(self) -> list[Spec]:
         """All processes, in the order in which they end: chargers, bridge, team and vcse."""
         chargers: list[Spec] = []
@@ -153,7 +158,7 @@ def _grid_link(namespace: str) -> Path:
 def _simulated(file: Path, namespace: str, chargers: int) -> Path:
     """Writes the simulated depot's parameter file; every caller writes the same."""
     load(file)      # says what is wrong with it
-    document: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
+    document: dict[str, Any] = yaml_input.load(file.read_text(), str(file)) or {}
     team = values_of([file], 'team', namespace)
     vcse = values_of([file], 'vcse', namespace)
     members = [str(name) for name in team.get('members') or ()]

@@ -12,6 +12,8 @@ import click
 
 from charger_control.cli.depot_kill import kill_of
 from charger_control.cli.depot_plan import MOST_CHARGERS, NAME, SIM, DepotPlan, Said
+from charger_control.cli.sim import LINGER
+from charger_control.ros import ancestors
 from charger_control.ros.parameters import ParameterError
 from charger_control.sim.depot import Depot, DepotOptions
 from charger_control.sim.depot_scenario import (
@@ -81,6 +83,7 @@ def run_depot(plan: DepotPlan, scenario: DepotScenario, log: Path | None, contro
     def end_all() -> None:
         os.kill(supervisor, signal.SIGTERM)
 
+    ancestors.watch(linger=LINGER)
     depot = Depot(DepotOptions(
         plan.chargers(), plan.grid_link, plan.fuse, story, log, control,
         lambda name: say(f'killed {name}, pid {kill_of(supervisor, name)}'),

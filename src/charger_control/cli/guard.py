@@ -18,6 +18,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+
+from charger_control.ros import ancestors
 
 BEAT_FD = 'CHARGER_BEAT_FD'
 """Environment of a child: number of its end of the socket (ros/runner.py listens)."""
@@ -46,6 +49,7 @@ class Spec:
         once: not started again; its end is the end of all.
         delay: s after the start of all until it is started at first.
         stage: at the end, neighbours of the same stage end at the same time; 0: alone.
+        lingers: sees to its own end when the guard is gone; others get a signal at once.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Spec:
     once: bool = False
     delay: float = 0.0
     stage: int = 0
+    lingers: bool = False
 
 
 class Child:
@@ -77,12 +82,13 @@ class Child:
         """Starts the process."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        environment = {**os.environ, **self.spec.environment}
+        environment = {**os.environ, **ancestors.environment(), **self.spec.environment}
         if self.spec.beat_timeout is not None:
             environment[BEAT_FD] = str(theirs.fileno())
         self.process = subprocess.Popen(self.spec.command, env=environment,
                                         pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-                                        preexec_fn=_end_with_parent,  # noqa: PLW1509 - one thread
+                                        preexec_fn=None if self.spec.lingers else partial(  # noqa: PLW1509
+                                            _end_with_parent, os.getpid()),
                                         start_new_session=True)
         theirs.close()
         self.socket = ours
@@ -156,7 +162,7 @@ class Guard:
     """Runs children until a signal, the end of one that runs once, or a bad configuration."""
 
     def __init__(self, specs: Sequence[Spec], say: Callable[[str], None] | None = None) -> None:
-        self._say = say or (lambda text: print(f'charger: {text}', file=sys.stderr, flush=True))
+        self._say = say or _print
         self._children = [Child(spec, self._say) for spec in specs]
         self._stop = ''
 
@@ -165,6 +171,7 @@ class Guard:
         the child that ran once."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
+        ancestors.watch()
         code = 0
         try:
             while not self._stop:
@@ -233,9 +240,18 @@ class Guard:
         child.ended(time.monotonic())
 
 
-def _end_with_parent() -> None:
-    """Between fork and exec: the kernel sends SIGTERM when the guard dies, however it dies."""
+def _end_with_parent(guard: int) -> None:
+    """Between fork and exec, on one thread: the kernel sends SIGTERM when the guard dies, however
+    it dies. Programs of ours notice that by themselves too (ros/ancestors.py)."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != guard:   # it died before the kernel was told
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _print(text: str) -> None:
+    """For people; whoever read may be gone, and what is under guard must be ended all the same."""
+    with contextlib.suppress(OSError):
+        print(f'charger: {text}', file=sys.stderr, flush=True)
 
 
 def _of_code(code: int) -> str:

@@ -16,6 +16,7 @@ COMMANDS = {
     'pilot': 'look at a control-pilot board, or let it offer, by hand',
     'config': 'check configuration files',
     'reset-fault': 'clear a latched fault, after a look at the hardware',
+    'withdraw': 'write "no offer" to the board of a charger that was killed',
     'session': 'charging sessions on record',
     'profiles': 'OCPP charging profiles: what they allow in the coming 24 h; list, set, clear',
     'team': 'load sharing: what-if for a team',

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from charger_control.cli.sim_head import HEADS, run_head
+from charger_control.ros import ancestors
 from charger_control.sim.actions import ACTIONS
 from charger_control.sim.charge_point import BOARDS, METER_UNIT, METERS, ChargePointParameters
 from charger_control.sim.control import ControlClient
@@ -20,8 +20,11 @@ from charger_control.sim.process import run_process
 from charger_control.sim.scenario import Scenario, ScenarioError, read_scenario
 from charger_control.sim.sdm630 import MeterParameters
 from charger_control.sim.simulator import SimulatorOptions
+from charger_control.yaml_input import load
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
+LINGER = 10.0
+"""s that simulated hardware outlives who started it: the graph takes 8 s to withdraw."""
 
 
 def _list(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -92,6 +95,7 @@ def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path
             answer_delay=answer_delay, meter_unit=meter_unit, meter_model=meter_model,
             board_model=board, eeprom=eeprom,
             meter=MeterParameters(refresh=refresh)))
+    ancestors.watch(linger=LINGER)
     try:
         run_process(options, click.echo)
     except (OSError, ValueError) as error:
@@ -110,15 +114,20 @@ def scenario_of(path: Path | None, vehicle: str | None) -> Scenario:
     return dataclasses.replace(scenario, vehicle=vehicle)
 
 
+def parsed_step(step: str) -> dict[str, Any]:
+    """What --send sends; YamlError."""
+    parsed = load(step, '--send')
+    return dict(parsed) if isinstance(parsed, dict) else {'do': parsed}
+
+
 def _send(control: Path | None, step: str) -> None:
     if control is None:
         raise click.UsageError('--send needs --control, the socket of the running simulator')
     try:
-        parsed: Any = yaml.safe_load(step)
-        request = dict(parsed) if isinstance(parsed, dict) else {'do': parsed}
+        request = parsed_step(step)
         with ControlClient(control) as client:
             answer = client.do(request.pop('do', None), **request)
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise click.ClickException(f'{control}: {error}') from error
     if 'truth' in answer:
         json.dump(answer['truth'], sys.stdout, indent=2)

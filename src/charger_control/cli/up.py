@@ -5,20 +5,19 @@ It has no ROS context of its own: nothing that the graph does can stop it from w
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
 from charger_control.cli.places import runtime_dir, share
 from charger_control.drivers.registry import withdraw
+from charger_control.ros.claims import Claims
+from charger_control.ros.discovery import RANGES, set_range
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import values_of
 from charger_control.ros.processes import (
@@ -28,6 +27,7 @@ from charger_control.ros.processes import (
     overrides_file,
     ros_arguments,
     simulated,
+    state_dirs,
     with_grid_meter,
 )
 from charger_control.ros.shared_memory import remove_orphans
@@ -78,6 +78,9 @@ def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
                    '~/.local/state/charger_control/<namespace>.')
 @click.option('--log-level', default='info', show_default=True,
               type=click.Choice(['debug', 'info', 'warn', 'error']))
+@click.option('--discovery-range', metavar='RANGE', help='How far others find this charger and may '
+              f'command it: {", ".join(RANGES)}. Default: $ROS_AUTOMATIC_DISCOVERY_RANGE, else '
+              'LOCALHOST.')
 @click.option('--no-bridge', is_flag=True, help='Control graph only.')
 @click.option('--depot', metavar='[FILE]', is_flag=False, flag_value='', default=None,
               help='Several chargers on one supply, as this parameter file says; without FILE '
@@ -88,7 +91,7 @@ def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
               help='Keep the log of the supply and a picture of it there (with --depot and --sim).')
 def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str | None,
        speed: float | None, namespace: str, port: int | None, state_dir: Path | None,
-       log_level: str, no_bridge: bool, **of_depot: object) -> None:
+       log_level: str, discovery_range: str | None, no_bridge: bool, **of_depot: object) -> None:
     """Start one charger, or with --depot a team of them, and keep it running.
 
     Ctrl-C or SIGTERM withdraws the offer, waits for the vehicle to stop, then ends. With --speed
@@ -98,28 +101,32 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
     if (scenario or vehicle or speed) and not sim:
         raise click.UsageError('--scenario, --vehicle and --speed are for simulated devices: add '
                                '--sim')
-    lock = only_one(namespace)
-    files = list(configs) or [share() / 'config' / 'charger.yaml']
-    line = runtime_dir(namespace) / 'line' if sim else None
-    overrides: dict[str, dict[str, object]] = {node: {} for node in (*WITH_STATE, 'bridge')}
-    if line is not None:
-        files.append(share() / 'config' / 'sim.yaml')
-        for node, values in simulated(files[-1], line).items():
-            overrides.setdefault(node, {}).update(values)
-    if port is not None:
-        overrides['bridge']['port'] = port
-    if speed is not None:
-        fast = runtime_dir(namespace) / FAST
-        shutil.rmtree(fast, ignore_errors=True)
-        fast.mkdir()
-        state_dir = state_dir or fast
-    if state_dir is not None:
-        for node in WITH_STATE:
-            overrides[node]['state_dir'] = str(state_dir)
-    files.append(overrides_file(runtime_dir(namespace) / 'overrides.yaml', namespace, overrides))
-    arguments = ros_arguments(files, namespace, log_level, use_sim_time=speed is not None)
-    remove_orphans()
+    claims = Claims(say)
     try:
+        say(set_range(discovery_range or ''))
+        claims.graph(namespace)
+        files = list(configs) or [share() / 'config' / 'charger.yaml']
+        line = runtime_dir(namespace) / 'line' if sim else None
+        overrides: dict[str, dict[str, object]] = {node: {} for node in (*WITH_STATE, 'bridge')}
+        if line is not None:
+            files.append(share() / 'config' / 'sim.yaml')
+            for node, values in simulated(files[-1], line).items():
+                overrides.setdefault(node, {}).update(values)
+        if port is not None:
+            overrides['bridge']['port'] = port
+        if speed is not None:
+            fast = runtime_dir(namespace) / FAST
+            shutil.rmtree(fast, ignore_errors=True)
+            fast.mkdir()
+            state_dir = state_dir or fast
+        if state_dir is not None:
+            for node in WITH_STATE:
+                overrides[node]['state_dir'] = str(state_dir)
+        files.append(overrides_file(runtime_dir(namespace) / 'overrides.yaml', namespace,
+                                    overrides))
+        arguments = ros_arguments(files, namespace, log_level, use_sim_time=speed is not None)
+        remove_orphans()
+        claims.store(namespace, state_dirs(files, namespace))
         blocks = with_grid_meter(BLOCKS, files, namespace)
         api = '' if no_bridge else _api_of(files, namespace)
         if line is not None and speed is not None:  # the board dies with the process
@@ -130,16 +137,22 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
                                       *blocks, *arguments],
                           beat_timeout=BEAT_TIMEOUT, withdraw=withdrawal(files, namespace))]
     except ParameterError as error:
-        click.echo(f'charger up: {error}', err=True)
+        say(str(error))
         sys.exit(EXIT_CONFIG)
     if not no_bridge:
         specs.append(Spec('bridge', [sys.executable, '-m', 'charger_control.bridge.node',
                                      *arguments], stop_time=5.0))
     if line is not None and speed is None:
-        specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0))
+        specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0,
+                          lingers=True))
     code = Guard(specs).run()
-    lock.close()
+    claims.close()
     sys.exit(code)
+
+
+def say(text: str) -> None:
+    """A line for people."""
+    click.echo(f'charger up: {text}', err=True)
 
 
 def _depot(context: click.Context, options: Mapping[str, object]) -> None:
@@ -148,24 +161,6 @@ def _depot(context: click.Context, options: Mapping[str, object]) -> None:
         import_module('charger_control.cli.up_depot').up_depot(context, options['depot'])
     if any(value is not None for value in options.values()):
         raise click.UsageError('--chargers and --record are for a depot: add --depot')
-
-
-def only_one(namespace: str) -> TextIO:
-    """Locks the namespace on this machine; ends the process where another holds it."""
-    path = runtime_dir(namespace) / 'up.pid'
-    handle = path.open('a+')
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.seek(0)
-        owner = handle.read().strip() or '?'
-        click.echo(f'charger up: a charger runs already in namespace /{namespace.strip("/")} (pid '
-                   f'{owner}). End it, or choose another --namespace', err=True)
-        sys.exit(EXIT_CONFIG)
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
-    return handle
 
 
 def _api_of(files: Sequence[Path], namespace: str) -> str:

@@ -14,7 +14,9 @@ from click.core import ParameterSource
 from charger_control.cli.depot_plan import NAME, SIM, DepotPlan, Said
 from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
 from charger_control.cli.places import executables, runtime_dir, share
-from charger_control.cli.up import only_one
+from charger_control.cli.up import say
+from charger_control.ros.claims import Claims
+from charger_control.ros.discovery import set_range
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.shared_memory import remove_orphans
 from charger_control.sim.depot_scenario import read_depot_scenario
@@ -55,7 +57,8 @@ def up_depot(context: click.Context, depot: str) -> NoReturn:
     if not options.simulated and (said['chargers'] or said['record'] or said['scenario']):
         raise click.UsageError('--chargers, --record and --scenario are for simulated devices: '
                                'add --sim')
-    sys.exit(_run(options, said['scenario'] or packaged_night(), said['record']))
+    sys.exit(_run(options, said['scenario'] or packaged_night(), said['record'],
+                  said['discovery_range'] or ''))
 
 
 def _file(depot: str, sim: bool) -> Path:
@@ -70,17 +73,23 @@ def _file(depot: str, sim: bool) -> Path:
     return path
 
 
-def _run(options: Said, scenario: Path, record: Path | None) -> int:
+def _run(options: Said, scenario: Path, record: Path | None, discovery_range: str) -> int:
     """Starts all, keeps it running until a signal; the exit code."""
+    claims = Claims(say)
     try:
+        say(set_range(discovery_range))
+        claims.graph(options.namespace)     # before its files are written anew
         plan = DepotPlan(options)
         if options.simulated:
             read_depot_scenario(scenario).for_members(plan.members, str(scenario))
-        locks = [only_one(namespace) for namespace in (plan.namespace, *plan.members)]
+        for namespace in plan.members:
+            claims.graph(namespace)
+        for namespace, folders in plan.state_dirs().items():
+            claims.store(namespace, folders)
         remove_orphans()
         specs = plan.specs()
     except (ParameterError, ScenarioError) as error:
-        click.echo(f'charger up: {error}', err=True)
+        say(str(error))
         return EXIT_CONFIG
     log: Path | None = None
     if options.simulated:
@@ -90,8 +99,7 @@ def _run(options: Said, scenario: Path, record: Path | None) -> int:
         specs.append(_sim(options, plan, scenario, log))
     _greet(options, plan, log)
     code = Guard(specs).run()
-    for lock in locks:
-        lock.close()
+    claims.close()
     if record is not None and log is not None:
         _draw(log, record / PICTURE)
     return code
@@ -104,7 +112,7 @@ def _sim(options: Said, plan: DepotPlan, scenario: Path, log: Path) -> Spec:
                '--control', str(folder / CONTROL)]
     if options.chargers:
         command += ['--chargers', str(options.chargers)]
-    return Spec(SIM, command, {NAME: SIM}, stop_time=8.0)
+    return Spec(SIM, command, {NAME: SIM}, stop_time=8.0, lingers=True)
 
 
 def _greet(options: Said, plan: DepotPlan, log: Path | None) -> None:

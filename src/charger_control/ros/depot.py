@@ -23,6 +23,7 @@ from charger_control.ros.processes import (
     ros_arguments,
     simulated,
     simulator_command,
+    state_dirs,
     team_remaps,
     with_grid_meter,
 )
@@ -123,6 +124,24 @@ class Depot:
                 yield from below[member].parts()
             elif not self.options.only or member in self.options.only:
                 yield self.charger(number)
+
+    def namespaces(self) -> list[str]:
+        """Of all that is started here."""
+        only, below = self.options.only, {depot.namespace: depot for depot in self.below()}
+        own = [self.namespace] if not only or self.namespace in only else []
+        for member in self.members:
+            if member in below:
+                own += below[member].namespaces()
+            elif not only or member in only:
+                own.append(member)
+        return own
+
+    def state_dirs(self) -> dict[str, set[str]]:
+        """By namespace of what is started here, where its nodes keep what outlives a restart."""
+        found: dict[str, set[str]] = {}
+        for part in (part for parts in self.parts() for part in parts):
+            found.setdefault(part.namespace, set()).update(state_dirs(part.files, part.namespace))
+        return found
 
     def supply(self) -> list[Part]:
         """Team and vcse, and the grid meter where there is one: one process each."""

@@ -5,11 +5,13 @@ Imported by launch/*.launch.py only: ``launch`` comes with a ROS 2 installation,
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Sequence
 from typing import Any
 
+import launch.logging
 from launch import LaunchDescriptionEntity
 from launch.actions import (
     EmitEvent,
@@ -19,9 +21,13 @@ from launch.actions import (
     RegisterEventHandler,
     TimerAction,
 )
-from launch.event_handlers import OnProcessExit
+from launch.event_handlers import OnProcessExit, OnShutdown
 from launch.events import Shutdown, matches_action
 from launch.events.process import SignalProcess
+
+from charger_control.ros import ancestors
+from charger_control.ros.claims import Claims
+from charger_control.ros.discovery import RANGE, set_range
 
 EXIT_CONFIG = 2
 BACK_OFF = (1.0, 60.0)
@@ -32,6 +38,24 @@ END_TIME = 12.0
 """s after SIGINT until SIGTERM: the vehicle has 6 s to open S2, the process 8."""
 UNINTERRUPTED = ('sh', '-c', 'trap "" INT; exec "$@"', 'sh')
 """Before a command that is to outlive Ctrl-C."""
+
+
+DISCOVERY = ('', 'how far others find this charger and may command it: LOCALHOST, SUBNET, OFF or '
+             'SYSTEM_DEFAULT; empty: $ROS_AUTOMATIC_DISCOVERY_RANGE, else LOCALHOST')
+"""Argument `discovery_range` of both launch files: default and what it is."""
+
+
+class Claimed:
+    """The namespaces of one launch, which no other supervisor may have; given back at its end."""
+
+    def __init__(self) -> None:
+        self._logger = launch.logging.get_logger('launch')
+        self.claims = Claims(self._logger.warning)
+
+    def begin(self, discovery_range: str) -> list[LaunchDescriptionEntity]:
+        """Says how far this launch is found, and sees to its end."""
+        self._logger.info(set_range(discovery_range))
+        return [RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: self.claims.close()))]
 
 
 class Kept:
@@ -56,6 +80,8 @@ class Kept:
         self._hardware = hardware
         self._back_off = BACK_OFF[0]
         self._started = 0.0
+        self._environment = {**ancestors.environment(), **{  # of now: a scope of the launch may end
+            name: os.environ[name] for name in (RANGE,) if name in os.environ}}
         if hardware is not None:
             hardware._command = [*UNINTERRUPTED, *hardware._command]
 
@@ -63,7 +89,8 @@ class Kept:
         """What starts it and looks after it."""
         self._started = time.monotonic()
         self.action = ExecuteProcess(cmd=self._command, name=self.name, output='screen',
-                                     emulate_tty=False, sigterm_timeout=str(END_TIME))
+                                     emulate_tty=False, sigterm_timeout=str(END_TIME),
+                                     additional_env=self._environment)
         return [RegisterEventHandler(OnProcessExit(target_action=self.action,
                                                    on_exit=self._on_exit)), self.action]
 

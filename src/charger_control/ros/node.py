@@ -20,6 +20,7 @@ from rclpy.service import Service
 
 from charger_control.core.heard import Heard
 from charger_control.core.voices import START_MARK, Voices
+from charger_control.ros.claims import Claims
 from charger_control.ros.convert import from_message, to_message
 from charger_control.ros.diagnostics import Health, Level, Reporter
 from charger_control.ros.interfaces import SERVICE_QOS, ServiceRow, Topic
@@ -36,6 +37,16 @@ CLOCK_TIMEOUT = 20.0
 
 ENDING = threading.Event()
 """Set by the runner when the process is asked to end: what waits at its start gives up."""
+
+@dataclass(slots=True)
+class Claimed:
+    """Who claims the names of nodes for this process; None in tests that make nodes alone."""
+
+    by: Claims | None = None
+
+
+CLAIMED = Claimed()
+"""Set by the runner."""
 
 DEFERRED = object()
 """What a service callback returns when the answer comes later through ``Answer``."""
@@ -80,6 +91,8 @@ class BlockNode(Node):
         """Declares ``params`` into ``self.values``; ParameterError if one cannot be taken."""
         super().__init__(name, **kwargs)
         self.values = declare(self, params, self.parameters_changed)
+        if CLAIMED.by is not None:
+            CLAIMED.by.node(name, self.get_namespace(), self.values.get('state_dir'))
         self._simulated = bool(self.get_parameter('use_sim_time').value)
         self._tick_clock = self.get_clock() if self._simulated else Clock(
             clock_type=ClockType.STEADY_TIME)

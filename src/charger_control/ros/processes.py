@@ -61,6 +61,11 @@ def with_grid_meter(blocks: Sequence[str], files: Sequence[Path], namespace: str
     return (*blocks, GRID_METER) if named else tuple(blocks)
 
 
+def state_dirs(files: Sequence[Path], namespace: str) -> set[str]:
+    """Where the nodes of a namespace keep what outlives a restart."""
+    return {str(values_of(files, node, namespace).get('state_dir', '')) for node in WITH_STATE}
+
+
 def one_each(blocks: Sequence[str], files: Sequence[Path], namespace: str
              ) -> list[tuple[str, ...]]:
     """The blocks by process: one each, but those whose devices share a port together."""

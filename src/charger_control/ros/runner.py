@@ -6,20 +6,25 @@ wheels, and the others cost five times the CPU (docs/architecture.md, Processes)
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import rclpy
 from rclpy.experimental import EventsExecutor
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
-from charger_control.ros.node import ENDING, BlockNode, NoClockError
+from charger_control.ros import ancestors
+from charger_control.ros.claims import Claims
+from charger_control.ros.node import CLAIMED, ENDING, BlockNode, NoClockError
 from charger_control.ros.parameters import ParameterError
+from charger_control.ros.params_file import load
 from charger_control.ros.shared_memory import remove_orphans
 
 EXIT_CONFIG = 2
@@ -90,16 +95,23 @@ def run(makers: Sequence[Callable[[], BlockNode]], argv: Sequence[str] | None = 
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+    ancestors.watch()
     beat = Beat()
+    given = list(argv if argv is not None else sys.argv)
     sys.setswitchinterval(SWITCH_INTERVAL)
     remove_orphans()
     try:
-        rclpy.init(args=list(argv if argv is not None else sys.argv),
+        _look_at_files(given)
+        rclpy.init(args=given,
                    signal_handler_options=SignalHandlerOptions.NO)
+    except ParameterError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
     except Exception as error:  # noqa: BLE001 - rcl has no narrower type for a bad command line
         print(f'{sys.argv[0]}: {error}', file=sys.stderr)
         return EXIT_CONFIG
     nodes: list[BlockNode] = []
+    CLAIMED.by = Claims(get_logger('charger_control').warning, ENDING)
     code = 1
     try:
         executor = EventsExecutor()
@@ -118,8 +130,19 @@ def run(makers: Sequence[Callable[[], BlockNode]], argv: Sequence[str] | None = 
     finally:
         for node in nodes:
             node.close()
+        CLAIMED.by.close()
         rclpy.try_shutdown()
     return code
+
+
+def _look_at_files(argv: Sequence[str]) -> None:
+    """Refuses a parameter file that says something twice: rcl would take the last without a word.
+
+    Whoever starts the graph has looked too; this is for nodes that are started by hand.
+    """
+    for option, path in itertools.pairwise(argv):
+        if option == '--params-file':
+            load(Path(path))
 
 
 def _spin(executor: EventsExecutor, nodes: Sequence[BlockNode], beat: Beat,
