@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -180,6 +181,55 @@ def test_phases_that_cannot_be_switched_are_not_claimed() -> None:
     decision = step(fixed, NOON)
     assert (decision.limit.amperage, decision.limit.phases) == (16.0, 0)
     assert 'on 1 phase (which this charge point cannot switch)' in decision.limit.reason
+
+
+# -- a street does not start as one ----------------------------------------------------------------
+TARIFF = profile((0, 0.0), (600, 16.0), (7200, 0.0), kind=Kind.RECURRING,
+                 recurrency=Recurrency.DAILY)
+"""Cheap from ten minutes past noon for an hour and 50 minutes."""
+
+
+def waits(seed: int, *profiles: Profile, delay: float = 600.0) -> float:
+    """s from ten minutes past noon until 6 A or more are allowed."""
+    smart = SmartCharging(SmartChargingConfig(random_delay=delay), seed=seed)
+    smart.set_profiles(profiles)
+    wall = float(NOON + 600)
+    assert not step(smart, wall - 1.0).limit.amperage >= 6.0
+    while not (decision := step(smart, wall)).limit.amperage >= 6.0:
+        assert 'not all of a street may start at once' in decision.limit.reason
+        assert decision.limit.lost_amperage == 0.0
+        assert decision.limit.valid_for >= decision.change_in > 0.0
+        wall += decision.change_in
+        assert wall <= NOON + 1200.1
+    return wall - (NOON + 600)
+
+
+def test_a_street_with_one_tariff_starts_within_ten_minutes_and_not_at_once() -> None:
+    street = sorted(waits(seed, TARIFF) for seed in range(200))
+    assert street[0] < 20.0 and street[-1] > 580.0
+    assert max(b - a for a, b in itertools.pairwise(street)) < 40.0
+    assert max(sum(a <= b < a + 10.0 for b in street) for a in street) < 15, 'in any 10 s'
+    assert waits(3, TARIFF) == waits(3, TARIFF)
+
+
+def test_no_wait_where_it_is_none_and_for_a_profile_that_is_for_this_charger() -> None:
+    assert waits(1, TARIFF, delay=0.0) == 0.0
+    assert waits(1, profile((0, 0.0), (600, 16.0), (7200, 0.0))) == 0.0
+
+
+def test_a_stop_and_a_rise_of_what_charges_do_not_wait() -> None:
+    tariff = profile((0, 16.0), (600, 6.0), (1200, 16.0), (1800, 0.0), kind=Kind.RECURRING,
+                     recurrency=Recurrency.DAILY)
+    smart = block(tariff, random_delay=600.0)
+    for at, amperage in ((599, 16.0), (600, 6.0), (1200, 16.0), (1800, 0.0)):
+        assert step(smart, NOON + at).limit.amperage == amperage
+
+
+def test_a_stop_within_the_wait_ends_it() -> None:
+    tariff = profile((0, 0.0), (600, 16.0), (601, 0.0), (1000, 0.0), kind=Kind.RECURRING,
+                     recurrency=Recurrency.DAILY)
+    smart = block(tariff, random_delay=600.0)
+    assert all(step(smart, NOON + at).limit.amperage == 0.0 for at in range(600, 1300, 7))
 
 
 def test_a_tx_profile_counts_for_its_transaction_only() -> None:

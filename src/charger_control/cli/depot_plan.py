@@ -177,6 +177,7 @@ def _simulated(file: Path, namespace: str, chargers: int) -> Path:
     for number, name in enumerate(members):
         wiring = values_of([file], 'cppwm_controller', name).get('team.phase_map')
         _set(document, name, 'cppwm_controller', {
+            'random_delay': 0.0,    # who simulates wants to see what comes after an outage
             'team.phase_map': wiring or [(number + phase) % 3 + 1 for phase in range(3)]})
     path = runtime_dir(namespace) / 'simulated.yaml'
     beside = path.with_name(f'{path.name}.{os.getpid()}')

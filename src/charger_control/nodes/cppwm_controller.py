@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from typing import Any
 
 from charger_control.core.cppwm_controller import Controller, ControllerConfig, Flags, Result
@@ -33,6 +34,8 @@ from charger_control.ros.parameters import Param
 from charger_control.ros.runner import run
 from charger_control.store import Store, moment, store_file
 
+BOOT_TIME = 300.0
+"""s after that of the machine, in which a start of this node counts as one after an outage."""
 REPEAT = 1.0
 """s after which an unchanged decision is repeated."""
 
@@ -81,6 +84,8 @@ PARAMS = (
     Param('restart_hold', 60.0, 'wait after the last stop', 's', low=0.0, high=3600.0),
     Param('present_hold', 10.0, 'wait after a start of this node with a vehicle present', 's',
           low=0.0, high=600.0),
+    Param('random_delay', 600.0, 'longest random wait after the supply came back, so that a street '
+          'does not start as one; 0: none', 's', low=0.0, high=1800.0),
     Param('closings_per_hour', 12, 'contactor closings allowed in any hour', low=1, high=60),
     *(Param(f'pi.{name}', getattr(_PI, name), about, unit, low=low, high=high)
       for name, about, unit, low, high in _PI_RANGES),
@@ -100,7 +105,7 @@ def config_of(values: dict[str, Any]) -> ControllerConfig:
         meter_lost=(values['meter_lost'], 4.0), meter_gone=(values['meter_gone'], 20.0),
         pilot_silence=values['pilot_silence'],
         own_trim=values['own_trim'], fall_time=values['fall_time'],
-        installed_amperage=values['installed_amperage'],
+        installed_amperage=values['installed_amperage'], random_delay=values['random_delay'],
         start_stop=StartStopConfig(
             start_amperage=values['start_amperage'], steady_time=values['steady_time'],
             start_hold=values['start_hold'], restart_hold=values['restart_hold'],
@@ -113,7 +118,9 @@ class CppwmController(BlockNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('cppwm_controller', PARAMS, **kwargs)
-        self._controller = Controller(self.checked(config_of))
+        self._controller = Controller(
+            self.checked(config_of), seed=secrets.randbits(64),
+            after_outage=not self._simulated and self.now() < BOOT_TIME)
         self._pilot: ControlPilot | None = None
         self._decided_at = -math.inf
         self._result: Result | None = None

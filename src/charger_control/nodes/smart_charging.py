@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,6 +56,8 @@ PARAMS = (
     Param('clock_trust', 'synchronised', 'when the wall clock is believed: once it was '
           'synchronised since boot, or always (a good real-time clock without a network)',
           choices=('synchronised', 'always')),
+    Param('random_delay', 600.0, 'longest random wait after a recurring profile lets charging '
+          'start, so that a street does not start as one; 0: none', 's', low=0.0, high=1800.0),
     Param('max_profiles', 100, 'charging profiles that may be installed', low=1, high=1000),
     Param('max_periods', 1000, 'periods of one schedule', low=1, high=10_000),
     Param('max_stack_level', 99, 'highest stack level', low=0, high=1000),
@@ -75,7 +78,8 @@ def config_of(values: dict[str, Any]) -> SmartChargingConfig:
                          '(allowed: names like UTC or Europe/Berlin)') from error
     return SmartChargingConfig(
         evse=EVSE, time_zone=zone, lost_amperage=values['lost_amperage'],
-        switches_phases=values['has_phase_shutoff'] or values['phases'] == 1)
+        switches_phases=values['has_phase_shutoff'] or values['phases'] == 1,
+        random_delay=values['random_delay'])
 
 
 class SmartCharging(BlockNode):
@@ -91,7 +95,8 @@ class SmartCharging(BlockNode):
                             clock=self._simulated_moment if simulated else moment)
         beat = None if simulated else self._store.last_beat
         self._decider = Decider(
-            config, beat.wall if beat is not None and (beat.trusted or self._trusts) else 0.0)
+            config, beat.wall if beat is not None and (beat.trusted or self._trusts) else 0.0,
+            secrets.randbits(64))
         self._supply = Supply(values['phases'], switches=values['has_phase_shutoff'])
         self._hardware: Heard[AmperageLimit] | None = None
         self._decision = SmartChargingDecision(AmperageLimit(math.nan))

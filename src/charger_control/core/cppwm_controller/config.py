@@ -25,6 +25,7 @@ class ControllerConfig:
         fall_time: s that a vehicle may take to obey a lower signal.
         installed_amperage: A, what the board may offer by itself while nothing is known of it.
         valid_for: s for which an available_amperage counts.
+        random_delay: s, the longest random wait after the supply came back.
     """
 
     sources: tuple[str, ...] = ('hw', 'api')
@@ -39,6 +40,7 @@ class ControllerConfig:
     fall_time: float = 6.0
     installed_amperage: float = 32.0
     valid_for: float = 1.0
+    random_delay: float = 600.0
     start_stop: StartStopConfig = field(default_factory=StartStopConfig)
     pi: PiConfig = field(default_factory=PiConfig)
 

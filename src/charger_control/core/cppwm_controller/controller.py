@@ -15,6 +15,7 @@ from charger_control.core.cppwm_controller.limit_source import (
     fewest_phases,
     lowest,
 )
+from charger_control.core.cppwm_controller.mains import AfterOutage, Mains
 from charger_control.core.cppwm_controller.start_stop import StartStop
 from charger_control.core.cppwm_controller.types import (
     Allocation,
@@ -26,7 +27,7 @@ from charger_control.core.cppwm_controller.types import (
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN, AmperageLimit
+from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN, AmperageLimit, Phases
 from charger_control.core.pi import Pi
 
 CONNECTED = frozenset('BCD')
@@ -54,10 +55,14 @@ class Result:
 class Controller:
     """The CPPWM controller of one charge point. ``hear_*`` store inputs, ``step`` decides."""
 
-    def __init__(self, config: ControllerConfig) -> None:
+    def __init__(self, config: ControllerConfig, *, seed: int = 0,
+                 after_outage: bool = False) -> None:
+        """``seed``, ``after_outage``: see ``AfterOutage``."""
         self._config = config
         self.sources = {name: LimitSource(name, mandatory=name == 'hw') for name in config.sources}
         self._start_stop = StartStop(config.start_stop)
+        self._mains = Mains()
+        self._after_outage = AfterOutage(config.random_delay, seed, after_outage=after_outage)
         self._pi = Pi(config.pi)
         self._drawable = Drawable(config.fall_time)
         self._meter: Heard[MeterReading] | None = None
@@ -134,8 +139,15 @@ class Controller:
         if pilot is not None and pilot.vehicle_status in KNOWN:
             connected = pilot.vehicle_status in CONNECTED
         closed = None if pilot is None else _contactor_closed(pilot)
-        running, hold = self._start_stop.step(now, allowed, connected=connected, closed=closed,
-                                              own_enable=self._own_enable(opinions, limit_source))
+        own_enable = self._own_enable(opinions, limit_source)
+        supplied = self._mains.step(now, self._live_voltage(now), pilot=pilot is not None,
+                                    closed=closed)
+        outage = self._after_outage.step(
+            now, supplied, connected=connected, own_enable=own_enable,
+            start_hold=config.start_stop.start_hold)
+        running, hold = self._start_stop.step(now, 0.0 if outage else allowed, connected=connected,
+                                              closed=closed, own_enable=own_enable)
+        hold = outage if outage and allowed > 0.0 else hold
         if self._start_stop.closings.too_many:
             flags |= Flags.TOO_MANY_CLOSINGS
         if hold and not running:
@@ -205,6 +217,12 @@ class Controller:
         if self._meter is None or self._meter.silence(now) > silent:
             return None
         return self._meter.value.amperage
+
+    def _live_voltage(self, now: float) -> Phases | None:
+        silent, _, _ = self._meter_silences
+        if self._meter is None or self._meter.silence(now) > silent:
+            return None
+        return self._meter.value.voltage
 
     def _meter_cap(self, now: float) -> tuple[float, Flags]:
         """What a silent meter allows, A per phase, and the flag that says so."""

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from charger_control.core.limits import FOREVER, NAN, AmperageLimit
+from charger_control.core.chance import Chance
+from charger_control.core.limits import FOREVER, MIN_AMPERAGE, NAN, AmperageLimit
 from charger_control.core.power import Conversion
 from charger_control.core.smart_charging.clock import ClockWatch, utc
 from charger_control.core.smart_charging.engine import HORIZON, ProfileEngine
-from charger_control.core.smart_charging.profiles import DAY, Limit, Profile, Transaction
+from charger_control.core.smart_charging.profiles import DAY, Kind, Limit, Profile, Transaction
 
 DOUBT_VALID_FOR = 60.0
 """s that a limit given with the clock in doubt stands for."""
@@ -34,6 +35,8 @@ class SmartChargingConfig:
             would get is then in force before it can draw anything.
         lead: s, 0 to below 1: a lower limit comes this much before its time and a higher one
             lasts this much after, so that no gap in between is taken for silence.
+        random_delay: s, the longest random wait after a recurring profile lets charging start: its
+            edge is the same for all of a street. A profile of any other kind is for this charger.
         clock_settle: s until a synchronised clock that stepped back is believed.
     """
 
@@ -43,6 +46,7 @@ class SmartChargingConfig:
     lost_amperage: float = 6.0
     assume_transaction: bool = True
     lead: float = 0.2
+    random_delay: float = 0.0
     clock_settle: float = 3600.0
 
     def __post_init__(self) -> None:
@@ -53,6 +57,8 @@ class SmartChargingConfig:
             raise ValueError(f'lost_amperage {self.lost_amperage} (allowed: 0 or more)')
         if not 0.0 <= self.lead < 1.0:
             raise ValueError(f'lead {self.lead} (allowed: 0 to below 1)')
+        if not 0.0 <= self.random_delay <= 1800.0:
+            raise ValueError(f'random_delay {self.random_delay} (allowed: 0 to 1800)')
         if not self.clock_settle >= 0.0:
             raise ValueError(f'clock_settle {self.clock_settle} (allowed: 0 or more)')
 
@@ -78,9 +84,16 @@ class SmartChargingDecision:
 class SmartCharging:
     """The block's decision. Not for several threads."""
 
-    def __init__(self, config: SmartChargingConfig, latest_wall: float = 0.0) -> None:
-        """``latest_wall``: unix s, ``latest_wall`` of the last run; 0 for the first one."""
-        self._config = config
+    def __init__(self, config: SmartChargingConfig, latest_wall: float = 0.0,
+                 seed: int = 0) -> None:
+        """What it needs to begin.
+
+        Args:
+            config: how it decides.
+            latest_wall: unix s, ``latest_wall`` of the last run; 0 for the first one.
+            seed: of the random waits.
+        """
+        self._config, self._chance = config, Chance(seed)
         self._clock = ClockWatch(latest_wall, config.clock_settle)
         self._profiles: tuple[Profile, ...] = ()
         self._transaction: Transaction | None = None
@@ -136,6 +149,9 @@ class SmartCharging:
             limit = self._limit_at(change, wall)
             amperage, owner = _amperage(limit, conversion)
             change, following = self._change_after(change, wall, conversion)
+        held = self._held(wall, amperage, conversion)
+        if held is not None:
+            return self._waiting(wall, held, change, conversion)
         if change is None:
             change_in, valid_for = math.inf, float(HORIZON)
         elif following < amperage:
@@ -148,6 +164,41 @@ class SmartCharging:
                 amperage=NAN if math.isinf(amperage) else amperage, phases=self._phases(limit),
                 valid_for=valid_for, lost_amperage=min(self._config.lost_amperage, following),
                 reason=f'{self._words(limit, owner)}{until}'),
+            owner, change_in)
+
+    def _held(self, wall: float, amperage: float, conversion: Conversion
+              ) -> tuple[float, Limit] | None:
+        """Until when the start of a recurring profile has to wait, and the limit until then."""
+        longest, at = self._config.random_delay, wall - self._config.random_delay
+        while longest > 0.0:
+            edge = self._engine.next_change(
+                self._config.evse, at, start=wall, horizon=math.ceil(longest) + 1,
+                assume_transaction=self._config.assume_transaction)
+            if edge is None or edge > wall:
+                return None
+            until = edge + longest * self._chance.share(edge)
+            before = self._limit_at(edge - 1, wall)
+            had, owner = _amperage(before, conversion)
+            let, successor = _amperage(self._limit_at(edge, wall), conversion)
+            recurs = any(p is not None and p.kind is Kind.RECURRING for p in (owner, successor))
+            if wall < until and recurs and had < MIN_AMPERAGE <= let and had < amperage:
+                return until, before
+            at = edge
+        return None
+
+    def _waiting(self, wall: float, held: tuple[float, Limit], change: int | None,
+                 conversion: Conversion) -> SmartChargingDecision:
+        """The limit before the start, until the wait is over or the schedule changes."""
+        until, limit = held
+        amperage, owner = _amperage(limit, conversion)
+        change_in = min(until, math.inf if change is None else change) - wall
+        return SmartChargingDecision(
+            AmperageLimit(
+                amperage=amperage, phases=self._phases(limit),
+                valid_for=change_in + self._config.lead,
+                lost_amperage=min(self._config.lost_amperage, amperage),
+                reason=f'{self._words(limit, owner)}, and {until - wall:.0f} s more: not all of a '
+                       'street may start at once'),
             owner, change_in)
 
     def _cautious(self, wall: float, doubt: str, conversion: Conversion) -> SmartChargingDecision:
