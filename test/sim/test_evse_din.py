@@ -1,10 +1,12 @@
-"""The simulated board against domain.md 5.2, through its registers, on a fake clock."""
+"""The simulated board against its sources (sim/evse_din.py), by its registers, on a fake clock."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from charger_control.sim.pilot_board import BoardParameters
 
 FINE = 1 << 7
 VENTILATION = 1 << 3
@@ -19,8 +21,12 @@ def charge(bench: Any, vehicle: str = 'ideal', amperage: int = 16) -> None:
 
 
 def test_registers_as_delivered(bench: Any) -> None:
-    assert bench.read(2000, 18) == [32, 1, 6, 0, 0, 0, 0, 0, 0, 0, 6, 10, 16, 25, 32, 48, 63, 80]
-    assert bench.read(1005) == [18]
+    frame = bench.ask(1, bytes.fromhex('03 07d0 0012'))
+    assert frame == bytes.fromhex(      # the dump of a board, syssi/esphome-evse-wallbox
+        '0324 0020 0001 0005 0001 0000 0209 0000 0000 ffff 0003 0006 000a 0010 0019 0020 0030 003f'
+        '0050')
+    frame = bench.ask(1, bytes.fromhex('03 03e8 000a'))
+    assert frame == bytes.fromhex('0314 0020 0000 0001 0005 0000 0012 0001 0000 0000 0000')
 
 
 @pytest.mark.parametrize(('function', 'address', 'count', 'code'), [
@@ -53,7 +59,7 @@ def test_offer_contactor_and_states_of_a_charge(bench: Any) -> None:
     assert bench.point.plant.duty * 60 == pytest.approx(10.0)
     bench.write(1000, 0)
     bench.live(4.0)
-    assert bench.read(1000, 8) == [0, 0, 2, 32, 0, 18, 1, 0]        # B1
+    assert bench.read(1000, 8) == [0, 0, 2, 32, 0, 18, 3, 0]        # B1
     offers = [event['amperage'] for event in bench.log.events('offer')]
     assert offers == [16, 10, 0]
 
@@ -62,7 +68,7 @@ def test_below_the_minimum_nothing_is_offered(bench: Any) -> None:
     charge(bench)
     bench.write(1000, 5)
     assert bench.read(1001) == [0]
-    assert bench.read(1006) == [1]
+    assert bench.read(1006) == [3]
 
 
 def test_offer_is_bounded_by_cable_and_installed_maximum(bench: Any) -> None:
@@ -136,6 +142,7 @@ def test_diode_check_failed_never_closes(bench: Any) -> None:
 
 
 def test_ventilation_needs_leave(bench: Any) -> None:
+    bench.write(2005, 0)
     bench.do('plug_in', vehicle='ventilation')
     bench.live(20.0)
     assert bench.log.events('relay') == []
@@ -217,7 +224,7 @@ def test_another_board_is_as_delivered(bench: Any) -> None:
     bench.fine()
     bench.do('factory_board')
     bench.live(1.0)
-    assert bench.read(2000, 6) == [32, 1, 6, 0, 0, 0]
+    assert bench.read(2000, 6) == [32, 1, 5, 1, 0, 0x0209]
     bench.do('set_register', register='power_on_current', value=16)
     assert bench.read(2000) == [16]
 
@@ -271,3 +278,79 @@ def test_memory_in_a_file_outlives_the_process(make_bench: Any, tmp_path: Path) 
     path.write_text('[]')
     with pytest.raises(ValueError, match='not the memory of a simulated board'):
         make_bench(eeprom=path)
+
+
+# -- older firmware ------------------------------------------------------------------------------
+def old(make_bench: Any, **board: Any) -> Any:
+    return make_bench(board=BoardParameters(**{'firmware': 15, **board}))
+
+
+@pytest.mark.parametrize('firmware', [8, 10, 12, 15])
+def test_older_firmware_has_1000_to_1006_and_2000_to_2007_only(
+        make_bench: Any, firmware: int) -> None:
+    bench = old(make_bench, firmware=firmware)
+    assert bench.read(1000, 7) == [32, 0, 1, 5, 0, firmware, 1]
+    assert bench.read(2000, 8) == [32, 1, 5, 1, 0, 0x0209, 0, 0]
+    for request in ('03 03e8 0008', '03 03e8 000a', '03 03ef 0001', '03 07d0 0009', '03 07d0 0012'):
+        assert bench.ask(1, bytes.fromhex(request)) == b'\x83\x02'
+    assert bench.ask(1, bytes.fromhex('06 07da 0001')) == b'\x86\x02'
+
+
+def test_older_firmware_may_not_answer_what_it_refuses(make_bench: Any) -> None:
+    bench = old(make_bench, silent_refusals=True)
+    assert bench.ask(1, bytes.fromhex('03 03e8 000a')) == b''
+    assert bench.read(1000, 7)[0] == 32
+
+
+def test_an_older_board_that_is_off_shows_a_current_all_the_same(make_bench: Any) -> None:
+    bench = old(make_bench, firmware=10)
+    bench.do('plug_in', cable=32)
+    bench.write(1000, 3)
+    assert bench.ask(1, bytes.fromhex('03 03e8 0007')) == bytes.fromhex(
+        '030e 0003 0005 0002 0020 0000 000a 0003')      # the frame of firmware 10, ESPHome
+
+
+@pytest.mark.parametrize(('firmware', 'first', 'offered'), [
+    (15, 17, 32.0), (17, 17, 16.0), (17, 18, 32.0), (18, 18, 16.0)])
+def test_a_firmware_without_fine_steps_keeps_the_bit_and_counts_in_amperes(
+        make_bench: Any, firmware: int, first: int, offered: float) -> None:
+    bench = old(make_bench, firmware=firmware, fine_firmware=first)
+    bench.fine()
+    assert bench.read(2005) == [FINE]
+    bench.do('plug_in', cable=32)
+    bench.write(1000, 1600)
+    assert bench.point.board.offered == offered
+
+
+# -- Modbus off, disable after charge ------------------------------------------------------------
+def test_modbus_is_off_as_delivered_and_kept_on_by_the_first_write_of_its_memory(
+        make_bench: Any) -> None:
+    bench = make_bench()
+    bench.do('set_register', register='modbus_address', value=0)
+
+    def restart() -> None:
+        bench.do('reset_board')
+        bench.live(1.0)
+    restart()
+    assert bench.ask(1, bytes.fromhex('03 03e8 0001')) == b''
+    bench.point.board.pull_an(bench.now)
+    assert bench.read(1000) == [32]
+    restart()
+    assert bench.ask(1, bytes.fromhex('03 03e8 0001')) == b'', 'it was not saved'
+    bench.point.board.pull_an(bench.now)
+    bench.write(2000, 0)
+    restart()
+    assert bench.read(1000) == [0]
+
+
+def test_disable_after_charge_ends_the_offer_until_the_configuration_is_written(
+        bench: Any) -> None:
+    bench.write(2005, 1 << 13)
+    charge(bench)
+    bench.write(1000, 0)
+    bench.until(lambda: bench.point.board.letter == 'B')
+    bench.write(1000, 16)
+    bench.live(5.0)
+    assert (bench.read(1000), bench.read(1006), bench.point.board.offered) == ([16], [3], 0.0)
+    bench.write(2005, 0)
+    assert (bench.read(1006), bench.point.board.offered) == ([2], 16.0)

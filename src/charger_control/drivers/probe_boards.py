@@ -24,14 +24,21 @@ def name_of(unit: int, read: Read) -> str:
 
 def _is_evse_din(unit: int, read: Read) -> bool:
     board = register_map()
-    live = read(READ_HOLDING, *board.live, board.answer_time)
-    set_up = live and read(READ_HOLDING, *board.set_up, board.answer_time)
+    live = _read_block(read, board.live, board.answer_time)
+    set_up = live and _read_block(read, board.set_up, board.answer_time)
     if not live or not set_up:
         return False
     state = Live.of(live)
     address = set_up[board.address['modbus_address'] - board.set_up[0]]
     return (state.vehicle_state in range(1, 6) and state.evse_state in range(1, 4)
             and state.firmware > 0 and address == unit and SetUp.of(set_up).power_on_current < 8001)
+
+
+def _read_block(read: Read, block: tuple[int, int, int], answer_time: float) -> list[int] | None:
+    """A block of registers, or what older firmware has of it."""
+    address, count, least = block
+    return (read(READ_HOLDING, address, count, answer_time)
+            or read(READ_HOLDING, address, least, answer_time))
 
 
 def _is_phoenix(read: Read) -> bool:

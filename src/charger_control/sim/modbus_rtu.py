@@ -33,6 +33,10 @@ class ModbusException(Exception):  # noqa: N818  the protocol's own word
         self.code = code
 
 
+class NoAnswerError(Exception):
+    """A device does not answer a request at all."""
+
+
 def _crc_table() -> list[int]:
     table = []
     for byte in range(256):
@@ -101,39 +105,48 @@ class Registers:
 
 
 def answer(registers: Registers, pdu: bytes, now: float) -> bytes:
-    """The answer of a register device to a request, both without unit id and checksum."""
-    function = pdu[0]
+    """The answer of a register device to a request, both without unit id and checksum.
+
+    b'' where there is none.
+    """
     try:
-        if function in (READ_HOLDING, READ_INPUT) and len(pdu) == 5:
-            address, count = struct.unpack('>HH', pdu[1:5])
-            if not 1 <= count <= _MOST_READ:
-                raise ModbusException(ILLEGAL_VALUE)
-            values = registers.read(function, address, count, now)
-            return struct.pack(f'>BB{count}H', function, 2 * count, *values)
-        if function in (READ_COILS, READ_DISCRETE) and len(pdu) == 5:
-            address, count = struct.unpack('>HH', pdu[1:5])
-            if not 1 <= count <= _MOST_BITS:
-                raise ModbusException(ILLEGAL_VALUE)
-            return _packed(function, registers.read_bits(function, address, count, now))
-        if function == WRITE_COIL and len(pdu) == 5:
-            address, value = struct.unpack('>HH', pdu[1:5])
-            if value not in (0, _COIL_ON):
-                raise ModbusException(ILLEGAL_VALUE)
-            registers.write_bit(address, value == _COIL_ON, now)
-            return pdu
-        if function == WRITE_ONE and len(pdu) == 5:
-            address, value = struct.unpack('>HH', pdu[1:5])
-            registers.write(address, [value], now)
-            return pdu
-        if function == WRITE_MANY and len(pdu) >= 6:
-            address, count, size = struct.unpack('>HHB', pdu[1:6])
-            if not 1 <= count <= _MOST_WRITTEN or size != 2 * count or len(pdu) != 6 + size:
-                raise ModbusException(ILLEGAL_VALUE)
-            registers.write(address, list(struct.unpack(f'>{count}H', pdu[6:])), now)
-            return pdu[:5]
-        raise ModbusException(ILLEGAL_FUNCTION)
+        return _answer(registers, pdu, now)
+    except NoAnswerError:
+        return b''
     except ModbusException as refusal:
-        return bytes([function | 0x80, refusal.code])
+        return bytes([pdu[0] | 0x80, refusal.code])
+
+
+def _answer(registers: Registers, pdu: bytes, now: float) -> bytes:
+    function = pdu[0]
+    if function in (READ_HOLDING, READ_INPUT) and len(pdu) == 5:
+        address, count = struct.unpack('>HH', pdu[1:5])
+        if not 1 <= count <= _MOST_READ:
+            raise ModbusException(ILLEGAL_VALUE)
+        values = registers.read(function, address, count, now)
+        return struct.pack(f'>BB{count}H', function, 2 * count, *values)
+    if function in (READ_COILS, READ_DISCRETE) and len(pdu) == 5:
+        address, count = struct.unpack('>HH', pdu[1:5])
+        if not 1 <= count <= _MOST_BITS:
+            raise ModbusException(ILLEGAL_VALUE)
+        return _packed(function, registers.read_bits(function, address, count, now))
+    if function == WRITE_COIL and len(pdu) == 5:
+        address, value = struct.unpack('>HH', pdu[1:5])
+        if value not in (0, _COIL_ON):
+            raise ModbusException(ILLEGAL_VALUE)
+        registers.write_bit(address, value == _COIL_ON, now)
+        return pdu
+    if function == WRITE_ONE and len(pdu) == 5:
+        address, value = struct.unpack('>HH', pdu[1:5])
+        registers.write(address, [value], now)
+        return pdu
+    if function == WRITE_MANY and len(pdu) >= 6:
+        address, count, size = struct.unpack('>HHB', pdu[1:6])
+        if not 1 <= count <= _MOST_WRITTEN or size != 2 * count or len(pdu) != 6 + size:
+            raise ModbusException(ILLEGAL_VALUE)
+        registers.write(address, list(struct.unpack(f'>{count}H', pdu[6:])), now)
+        return pdu[:5]
+    raise ModbusException(ILLEGAL_FUNCTION)
 
 
 def _packed(function: int, bits: list[bool]) -> bytes:

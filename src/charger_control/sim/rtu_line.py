@@ -142,7 +142,7 @@ class RtuLine:
 
     def _execute(self, now: float, device: BusDevice, request: bytes) -> bytes:
         pdu = answer(device.registers, request[1:-2], now)
-        if device.faults.hit('no_answer', now) or not device.is_up():
+        if not pdu or device.faults.hit('no_answer', now) or not device.is_up():
             device.busy = False
             return b''
         data, late = device.faults.spoil(request[0], request[1:-2], pdu, now)

@@ -69,8 +69,30 @@ def test_a_lost_answer_is_tried_again(fake, board, config, faults):
 def test_a_board_that_goes_on_offering_is_reported(fake, board, config):
     board.deaf_to.add(1000)
     words = registry.withdraw(config, within=0.3)
-    assert 'not acknowledged within 0.3 s: unit 1' in words and 'still offers 16 A' in words
+    assert words.startswith('"no offer" was acknowledged, but not seen within 0.3 s: unit 1')
+    assert 'still offers 16 A' in words
     assert len([r for r in fake.log if r.function == 16]) > 1
+
+
+@pytest.mark.parametrize('refusal', ['refused', 'not answered'])
+def test_a_board_of_older_firmware_is_read_back_by_the_registers_that_it_has(
+        fake, board, config, refusal):
+    for register in (1007, 1008, 1009):
+        del board.registers[3, register]
+    if refusal == 'not answered':
+        fake.fault(1, late(0.0), silence)   # the write, the read of ten registers
+    assert registry.withdraw(config, within=2.0) == ''
+    assert board.offered == 0.0
+    assert [r.count for r in fake.log if r.function == 3][-1] == 7
+
+
+def test_an_acknowledged_withdrawal_that_cannot_be_read_back_is_said_so(fake, board, config):
+    for register in range(1000, 1010):
+        board.registers.pop((3, register))
+    board.put(3, 1000, 16)                  # it takes the write and answers no read
+    words = registry.withdraw(config, within=0.5)
+    assert words.startswith('"no offer" was acknowledged, but not seen within 0.5 s: unit 1')
+    assert board.registers[3, 1000] == 0
 
 
 def test_a_dead_board_is_reported_in_time(fake, config):

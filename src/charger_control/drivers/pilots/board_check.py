@@ -25,10 +25,12 @@ class Assessment:
     Attributes:
         refusal: why it must not be given one, in words; '' for no reason.
         writes: (register, value) to set, in this order; empty: it may be given one.
+        lost: what a board has lost that was found well before and needs its configuration written.
     """
 
     refusal: str = ''
     writes: tuple[tuple[str, int], ...] = ()
+    lost: str = 'it lost its configuration'
 
 
 class BoardCheck:
@@ -94,7 +96,7 @@ class BoardCheck:
         elif not writes:
             self._pass(now)
         elif self.verified and 'configuration' in writes:
-            self.refuse(now, 'it lost its 0.01 A steps (2005 bit 7)')
+            self.refuse(now, assessment.lost)
         elif self._wrote:
             self.refuse(now, f'it does not keep its set-up: {writes} was written')
         elif (len(self._write_times) == SET_UP_WRITES

@@ -1,9 +1,10 @@
 """EVracing EVSE-DIN and EVSE-WB behind ports.CurrentPilot (registers: evse_din_registers.py).
 
 The board has no heartbeat of its own and keeps an offer for ever, so this driver trusts nothing:
+"no offer" (0, the same in either unit and any firmware) is written first, whatever can be read;
 what the board holds is compared with what it was told at each poll, its unit and power-on current
-are read at each connection and again every second, and "no offer" (0, the same in either unit) is
-written before anything is looked into.
+are read at each connection and again every second. How many registers it has, and whether it counts
+in 0.01 A, it is asked (evse_din_unit.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from charger_control.drivers.pilots.board_check import BoardCheck
 from charger_control.drivers.pilots.board_pilot import DEAD_MAN, NO_DEAD_MAN, BoardPilot
 from charger_control.drivers.pilots.evse_din_registers import (
     FINE,
+    OLD_FIRMWARE,
     WHOLE,
     Live,
     SetUp,
@@ -28,6 +30,7 @@ from charger_control.drivers.pilots.evse_din_registers import (
     reading,
     register_map,
 )
+from charger_control.drivers.pilots.evse_din_unit import UNIT_TEST, BlockRead, OffWatch, UnitProof
 from charger_control.drivers.ports import AnswerError
 
 UNIT_TRUST_TIME = 0.5
@@ -46,8 +49,9 @@ class EvseDinConfig:
 
     Attributes:
         timeout: s without an answer after which the reading is no longer published.
-        fine_steps: count in 0.01 A (firmware 17 and later); sets the board's bit for it.
-        set_power_on_current: write 0 as current after a restart; else a board with more is refused.
+        fine_steps: count in 0.01 A; sets the board's bit for it and asks whether it acts.
+        set_power_on_current: write 0 as current after a restart, and clear "disable after charge";
+            else a board with either is refused.
         tethered: the cable is fixed, so no cable rating is reported.
         rate: Hz of polling.
         dead_man: s without a call of ``offer`` after which "no offer" is written.
@@ -79,6 +83,8 @@ class EvseDin(BoardPilot):
         """Raw offers that the board may hold, told by us; None: never met."""
         self._introduced = False
         """Whether the board was seen or made to offer nothing, so that what it holds is ours."""
+        self._introduces_next = True
+        """Whether to write that now; until it is acknowledged, writing and reading take turns."""
         self._fresh = False
         """Whether the last request was answered, so that the board did not just restart."""
         self._is_off = False
@@ -87,6 +93,9 @@ class EvseDin(BoardPilot):
         self._lowered = (0.0, -math.inf)
         """A offered before the last lowering, and until when it may still be seen."""
         self._poll_at = 0.0
+        self._live, self._set_up = BlockRead(*self._board.live), BlockRead(*self._board.set_up)
+        self._proof = UnitProof()
+        self._off = OffWatch()
         self._check = BoardCheck(config.check_interval)
 
     def _raw(self, amperage: float | None) -> int:
@@ -94,6 +103,10 @@ class EvseDin(BoardPilot):
 
     def _met_anew(self) -> None:
         self._check.start(self._now())
+        self._live.met_anew()
+        self._set_up.met_anew()
+        if not any(self._held or ()):   # else what it offers tells
+            self._proof.forget()
 
     def turn(self, now: float) -> Turn:
         """See bus.Device."""
@@ -106,6 +119,10 @@ class EvseDin(BoardPilot):
         try:
             action(line, now)
         except AnswerError as error:
+            block = (self._live if action == self._read_live
+                     else self._set_up if action == self._read_set_up else None)
+            if block is not None and block.failed():
+                raise       # older firmware has fewer registers
             if error.kind == 'exceptions' and action in (self._read_set_up, self._write_set_up):
                 self._check.refuse(self._now(), f'its set-up cannot be read or written: {error}')
             raise
@@ -126,7 +143,9 @@ class EvseDin(BoardPilot):
         check = self._check
         if check.refusal or not self._introduced or check.changes_unit:
             return 0
-        return self._ordered(now)
+        ordered = self._ordered(now)
+        untried = self._config.fine_steps and not self._proof.given
+        return UNIT_TEST if ordered and untried else ordered
 
     def _plan(self, now: float) -> Plan:
         """What to do next, and when."""
@@ -140,6 +159,8 @@ class EvseDin(BoardPilot):
         at = self._retry_at
         if self._closing:
             return self._write_offer, self._farewell(now)
+        if not self._introduced and self._introduces_next:
+            return self._write_offer, Turn(at, urgent=True, write=True)
         if self._held is None or max(self._held) <= target:
             return None
         if target and self._config.fine_steps:
@@ -177,14 +198,17 @@ class EvseDin(BoardPilot):
     def _write_offer(self, line: ModbusLine, now: float) -> None:
         target = self._target(now)
         before = self._held or set()
+        self._introduces_next = False
         if not target:
             self._count_dead_man(now)
         self._held = before | {target}
         line.write(self._unit, self._board.address['set_current'], [target], self.answer_time)
         self._held = {target}
-        self._introduced = self._introduced or not target
         now = self._now()
-        earlier = max(map(amperes, before), default=0.0)
+        self._proof.told(now, target)
+        # what it had by itself until now may have been anything
+        earlier = max(map(amperes, before), default=0.0) if self._introduced else math.inf
+        self._introduced = self._introduced or not target
         if earlier > amperes(target):
             self._lowered = (earlier, now + OFFER_SETTLE_TIME)
         self._poll_at = now
@@ -202,9 +226,11 @@ class EvseDin(BoardPilot):
         period = 1.0 / self._config.rate
         # on schedule if it can be caught up with, else from now on
         self._poll_at = (self._poll_at if now - self._poll_at < period else now) + period
-        registers = line.read(self._unit, READ_HOLDING, *self._board.live, self.answer_time)
+        self._introduces_next = not self._introduced
+        registers = line.read(self._unit, READ_HOLDING, *self._live.request, self.answer_time)
         now = self._now()
         live = Live.of(registers)
+        self._live.answered(may_have_more=live.firmware > OLD_FIRMWARE)
         self._fresh = True
         self._firmware = live.firmware
         self._identity['firmware'] = str(live.firmware)
@@ -213,7 +239,8 @@ class EvseDin(BoardPilot):
         check = self._check
         self._counts['objections'] = check.objections
         if check.was_verified or check.refusal:
-            self._publish(check.refusal or check.note, reading(
+            self._publish(check.refusal or check.note or self._off.words(
+                now, live, self._held or {0}), reading(
                 live, tethered=self._config.tethered, refusal=check.refusal), now)
         else:
             self._publish('its set-up is being checked')
@@ -227,6 +254,8 @@ class EvseDin(BoardPilot):
             self._held = {max(live.set_current, live.offered)}
             return
         self._check.suspicion = objection(live, self._held, excused, self.step)
+        if self._config.fine_steps:
+            self._proof.take(now, live)
         if self._check.suspicion:
             self._held = {max(live.set_current, live.offered)}
             if not self._check.refusal:
@@ -240,17 +269,20 @@ class EvseDin(BoardPilot):
         self._held = {live.set_current}
 
     def _read_set_up(self, line: ModbusLine, now: float) -> None:
-        registers = line.read(self._unit, READ_HOLDING, *self._board.set_up, self.answer_time)
+        registers = line.read(self._unit, READ_HOLDING, *self._set_up.request, self.answer_time)
         now = self._now()
+        self._set_up.answered(may_have_more=False)  # of the more there is nothing that is needed
         set_up = SetUp.of(registers)
         self._identity['power_on_current'] = str(set_up.power_on_current)
         self._identity['configuration'] = f'0x{set_up.configuration:04x}'
         self._check.take(now, assess(
             self._firmware, set_up, fine_steps=self._config.fine_steps,
-            set_power_on_current=self._config.set_power_on_current))
+            set_power_on_current=self._config.set_power_on_current, refuted=self._proof.refuted))
 
     def _write_set_up(self, line: ModbusLine, now: float) -> None:
         name, value = self._check.writing(now)
         line.write(self._unit, self._board.address[name], [value], self.answer_time)
         self._counts['set_up_writes'] += 1
+        if name == 'configuration':
+            self._proof.forget()
         self._check.written(self._now())

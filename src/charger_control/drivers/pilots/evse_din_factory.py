@@ -11,7 +11,8 @@ from charger_control.drivers.modbus import READ_HOLDING, ModbusLine
 from charger_control.drivers.options import Option, modbus_serial_options, serial_settings
 from charger_control.drivers.pilots.evse_din import EvseDin, EvseDinConfig
 from charger_control.drivers.pilots.evse_din_registers import Live, amperes, register_map
-from charger_control.drivers.ports import DeviceError
+from charger_control.drivers.pilots.evse_din_unit import BlockRead
+from charger_control.drivers.ports import AnswerError, DeviceError
 
 ANSWER_TIME = 0.25
 """s, an answer awaited for a withdrawal: less than in the driver, to have several tries in 1 s."""
@@ -26,10 +27,11 @@ def options() -> tuple[Option, ...]:
         *modbus_serial_options(register_map().defaults),
         Option('timeout', float, 'without an answer, until the reading is no longer published',
                default.timeout, 's', 0.3, 10.0),
-        Option('fine_steps', bool, 'offer in 0.01 A; needs firmware 17, sets 2005 bit 7',
+        Option('fine_steps', bool, 'offer in 0.01 A; needs firmware 17 or later, sets 2005 bit 7',
                default.fine_steps),
         Option('set_power_on_current', bool, 'write 0 to 2000, the current that the board offers '
-               'by itself after a restart; if false, a board with more is refused',
+               'by itself after a restart, and clear 2005 bit 13 (disable after charge); if '
+               'false, a board with either is refused',
                default.set_power_on_current),
         Option('tethered', bool, 'the cable is fixed: report no cable rating', default.tethered),
         Option('rate', float, 'polls', default.rate, 'Hz', 1.0, 20.0),
@@ -47,9 +49,14 @@ def withdraw(values: Mapping[str, Any], within: float) -> str:
     """Writes "no offer" on a port that nobody has any more; see registry.withdraw."""
     end = time.monotonic() + within
     line = ModbusLine(values['port'], serial_settings(values))
+    live = BlockRead(*register_map().live)
+    acknowledged = False
     while True:
         try:
-            words = _try(line, values['unit'])
+            line.open()
+            _write_no_offer(line, values['unit'])
+            acknowledged = True
+            words = _still_offered(line, values['unit'], live)
         except DeviceError as error:
             words = str(error)
         finally:
@@ -57,18 +64,33 @@ def withdraw(values: Mapping[str, Any], within: float) -> str:
         if not words:
             return ''
         if time.monotonic() + RETRY_DELAY >= end:
-            return f'not acknowledged within {within:g} s: {words}'
+            doubt = ('"no offer" was acknowledged, but not seen' if acknowledged
+                     else 'not acknowledged')
+            return f'{doubt} within {within:g} s: {words}'
         time.sleep(RETRY_DELAY)
 
 
-def _try(line: ModbusLine, unit: int) -> str:
-    """Writes 0 and reads it back; what stands in the way, '' for nothing."""
+def _write_no_offer(line: ModbusLine, unit: int) -> None:
     board = register_map()
-    line.open()
     line.write(unit, board.address['set_current'], [0], ANSWER_TIME)
     time.sleep(board.quiet)
-    live = Live.of(line.read(unit, READ_HOLDING, *board.live, ANSWER_TIME))
-    if live.set_current or live.offered:
+
+
+def _still_offered(line: ModbusLine, unit: int, live: BlockRead) -> str:
+    """Reads back; what the board still offers, in words, '' for nothing."""
+    while True:
+        try:
+            seen = Live.of(line.read(unit, READ_HOLDING, *live.request, ANSWER_TIME))
+        except AnswerError as error:
+            if not live.failed():
+                raise
+            if error.kind == 'exceptions':
+                time.sleep(register_map().quiet)
+                continue    # older firmware has fewer registers
+            raise
+        break
+    live.answered(may_have_more=False)
+    if seen.set_current or seen.offered:
         return (f'unit {unit} on {line.name} still offers '
-                f'{max(amperes(live.set_current), amperes(live.offered)):g} A')
+                f'{max(amperes(seen.set_current), amperes(seen.offered)):g} A')
     return ''

@@ -14,7 +14,9 @@ from charger_control.drivers.pilots.board_check import Assessment
 from charger_control.drivers.register_table import document
 
 FINE_STEPS_FIRMWARE = 17
-"""The first firmware that offers 0.01 A."""
+"""Below this no source knows of 0.01 A; of 17 some say so, some from 18 on: the board is asked."""
+OLD_FIRMWARE = 15
+"""The last firmware that has only the registers up to 1006 and 2007."""
 FINE, WHOLE = 0.01, 1.0
 """A, what 1 in a current register means with and without CONFIG_FINE_STEPS."""
 LEAST_FINE_OFFER = 500
@@ -22,7 +24,8 @@ LEAST_FINE_OFFER = 500
 OFFER_TOLERANCE = 0.1
 """A that an offer may read above what was set: 0.1 % of duty is 0.06 A (domain.md 1.3)."""
 _LETTERS = {1: 'A', 2: 'B', 3: 'C', 4: 'D', 5: 'F'}
-_STEADY, _OFF = 1, 3
+_STEADY, PWM, OFF = 1, 2, 3
+"""Register 1006."""
 _ROUNDING = 1e-6
 
 
@@ -32,14 +35,14 @@ class Map:
 
     Attributes:
         address: of each register, by name.
-        live, set_up: (first address, count) of the two blocks that are read.
+        live, set_up: (first address, count, count of older firmware) of the blocks that are read.
         status_bits, configuration_bits: bit numbers by name.
         defaults, quiet, answer_time, model: as in every table.
     """
 
     address: Mapping[str, int]
-    live: tuple[int, int]
-    set_up: tuple[int, int]
+    live: tuple[int, int, int]
+    set_up: tuple[int, int, int]
     status_bits: Mapping[str, int]
     configuration_bits: Mapping[str, int]
     defaults: Mapping[str, Any]
@@ -52,16 +55,19 @@ class Map:
 def register_map() -> Map:
     """The map in tables/evse_din.yaml."""
     table = document('evse_din')
-    live, set_up = table['reads']['live'], table['reads']['set_up']
-    return Map(table['registers'], (live['address'], live['count']),
-               (set_up['address'], set_up['count']), table['status_bits'],
+    live, set_up = ((block['address'], block['count'], block['least'])
+                    for block in (table['reads']['live'], table['reads']['set_up']))
+    return Map(table['registers'], live, set_up, table['status_bits'],
                table['configuration_bits'], table['defaults'], table['quiet'],
                table['answer_time'], table['model'])
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Registers 1000..1007 as read; currents raw, in the board's unit of the moment."""
+    """Registers 1000..1007 as read; currents raw, in the board's unit of the moment.
+
+    ``status``: None where older firmware has no such register.
+    """
 
     set_current: int
     offered_current: int
@@ -70,19 +76,19 @@ class Live:
     command: int
     firmware: int
     evse_state: int
-    status: int
+    status: int | None = None
 
     @classmethod
     def of(cls, registers: Sequence[int]) -> Live:
-        """From the answer to the ``live`` read."""
+        """From the answer to a ``live`` read, of either width."""
         board = register_map()
-        return cls(**{name: registers[board.address[name] - board.live[0]]
-                      for name in cls.__dataclass_fields__})
+        at = {name: board.address[name] - board.live[0] for name in cls.__dataclass_fields__}
+        return cls(**{name: registers[i] for name, i in at.items() if i < len(registers)})
 
     @property
     def offered(self) -> int:
         """Raw current that the pilot offers; 0 while it is steady or off."""
-        return 0 if self.evse_state in (_STEADY, _OFF) else self.offered_current
+        return 0 if self.evse_state in (_STEADY, OFF) else self.offered_current
 
     @property
     def turned_off(self) -> bool:
@@ -90,8 +96,8 @@ class Live:
         return bool(self.command & 1)
 
     def has(self, name: str) -> bool:
-        """Whether a status bit is set."""
-        return bool(self.status >> register_map().status_bits[name] & 1)
+        """Whether a status bit is set; False where there are none."""
+        return bool((self.status or 0) >> register_map().status_bits[name] & 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,31 +119,47 @@ class SetUp:
         return bool(self.configuration >> register_map().configuration_bits[name] & 1)
 
 
-def assess(firmware: int, set_up: SetUp, *, fine_steps: bool,
-           set_power_on_current: bool) -> Assessment:
-    """Whether the board is what was configured, and what to set if not."""
-    if firmware == 0:
-        return Assessment('it gives no firmware number (1005): is it an EVSE-DIN/EVSE-WB?')
-    if set_up.has('disable_evse'):
-        return Assessment('it is disabled (2005 bit 14): clear that bit')
+def assess(firmware: int, set_up: SetUp, *, fine_steps: bool, set_power_on_current: bool,
+           refuted: bool) -> Assessment:
+    """Whether the board is what was configured, and what to set if not.
+
+    ``refuted``: it was seen not to count by its bit for 0.01 A.
+    """
+    refusals = {
+        'it gives no firmware number (1005): is it an EVSE-DIN/EVSE-WB?': firmware == 0,
+        'it is disabled (2005 bit 14): clear that bit': set_up.has('disable_evse'),
+        f'it offers current by itself after a restart (2000 is {set_up.power_on_current}): write 0 '
+        'there, or set set_power_on_current to true':
+            set_up.power_on_current > 0 and not set_power_on_current,
+        'it disables itself after each charge (2005 bit 13): clear that bit, or set '
+        'set_power_on_current to true':
+            set_up.has('disable_after_charge') and not set_power_on_current,
+        f'firmware {firmware} has no 0.01 A steps (from {FINE_STEPS_FIRMWARE} on): set fine_steps '
+        'to false': fine_steps and firmware < FINE_STEPS_FIRMWARE,
+        'it keeps 2005 bit 7 but counts in whole amperes: set fine_steps to false':
+            fine_steps and refuted,
+        'it counts in 0.01 A (2005 bit 7) though fine_steps is false: set fine_steps to true, or '
+        'clear that bit': not fine_steps and set_up.has('fine_steps'),
+    }
+    for words, applies in refusals.items():
+        if applies:
+            return Assessment(words)
+    return _to_write(set_up, fine_steps=fine_steps)
+
+
+def _to_write(set_up: SetUp, *, fine_steps: bool) -> Assessment:
+    bits = register_map().configuration_bits
+    configuration = set_up.configuration & ~(1 << bits['disable_after_charge'])
+    lost = 'it disables itself after each charge again (2005 bit 13)'
+    if fine_steps and not set_up.has('fine_steps'):
+        configuration |= 1 << bits['fine_steps']
+        lost = 'it lost its 0.01 A steps (2005 bit 7)'
     writes: list[tuple[str, int]] = []
     if set_up.power_on_current:
-        if not set_power_on_current:
-            return Assessment(f'it offers current by itself after a restart (2000 is '
-                              f'{set_up.power_on_current}): write 0 there, or set '
-                              'set_power_on_current to true')
         writes.append(('power_on_current', 0))
-    if fine_steps:
-        if firmware < FINE_STEPS_FIRMWARE:
-            return Assessment(f'firmware {firmware} has no 0.01 A steps (from '
-                              f'{FINE_STEPS_FIRMWARE} on): set fine_steps to false')
-        if not set_up.has('fine_steps'):
-            bit = 1 << register_map().configuration_bits['fine_steps']
-            writes.append(('configuration', set_up.configuration | bit))
-    elif set_up.has('fine_steps'):
-        return Assessment('it counts in 0.01 A (2005 bit 7) though fine_steps is false: '
-                          'set fine_steps to true, or clear that bit')
-    return Assessment(writes=tuple(writes))
+    if configuration != set_up.configuration:
+        writes.append(('configuration', configuration))
+    return Assessment(writes=tuple(writes), lost=lost)
 
 
 def raw_offer(amperage: float | None, unit: float) -> int:
@@ -208,5 +230,6 @@ def reading(live: Live, *, tethered: bool, refusal: str) -> PilotReading:
     return PilotReading(
         letter=letter, signaled_amperage=amperes(live.offered),
         cable_amperage=NAN if tethered or not live.cable_current else float(live.cable_current),
-        contactor_closed=live.has('relay_on'), error='; '.join(filter(None, (refusal, error))),
+        contactor_closed=None if live.status is None else live.has('relay_on'),
+        error='; '.join(filter(None, (refusal, error))),
         error_cause=cause or ('BoardFault' if refusal else ''), unsafe=bool(refusal))

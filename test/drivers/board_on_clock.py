@@ -1,0 +1,171 @@
+"""A simulated board, its driver and the block of control pilot, on a fake clock without a line.
+
+The board is the simulator's, with its vehicle; what the tests judge is the board's own log.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from typing import Any
+
+from fake_devices import FakeClock, MemoryBus, MemoryLine
+from fake_rtu import Request
+
+from charger_control.core.cppwm_controller import AvailableAmperage
+from charger_control.core.heard import Heard
+from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
+from charger_control.core.limits import AmperageLimit
+from charger_control.drivers.pilots.evse_din import EvseDin, EvseDinConfig
+from charger_control.drivers.pilots.phoenix import Phoenix, PhoenixConfig
+from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, SerialBoard
+from charger_control.drivers.ports import AnswerError
+from charger_control.sim.board_log import BoardLog
+from charger_control.sim.charge_point import ChargePoint, ChargePointParameters
+from charger_control.sim.contactor import ContactorParameters
+from charger_control.sim.modbus_rtu import answer
+from charger_control.sim.pilot_board import BoardParameters
+from charger_control.sim.plant import PlantParameters
+from charger_control.sim.scenario import Scenario
+
+TICK = 0.05
+
+
+class BoardLine(MemoryLine):
+    """The line to a simulated board; the charge point lives up to the clock at each request.
+
+    Attributes:
+        deaf: functions that the board does not answer though it obeys (3: reads, 16: writes).
+    """
+
+    def __init__(self, clock: FakeClock, point: ChargePoint) -> None:
+        super().__init__(clock)
+        self.point = point
+        self.deaf: set[int] = set()
+
+    def _ask(self, request: Request, pdu: bytes, answer_time: float) -> bytes:
+        self._transact(request, answer_time)
+        self.point.step(self.clock.now)
+        board = self.point.board
+        reply = b''
+        if board.is_up() and request.unit == board.unit():
+            reply = answer(board, pdu, self.clock.now)
+        if not reply or request.function in self.deaf:
+            self.clock.now += answer_time
+            raise AnswerError('timeouts', f'unit {request.unit} does not answer')
+        if reply[0] & 0x80:
+            raise AnswerError('exceptions', f'refused with exception {reply[1]}')
+        return reply
+
+    def read(self, unit: int, function: int, address: int, count: int,
+             answer_time: float) -> list[int]:
+        reply = self._ask(Request(self.clock.now, unit, function, address, count),
+                          struct.pack('>BHH', function, address, count), answer_time)
+        return list(struct.unpack(f'>{count}H', reply[2:]))
+
+    def read_bits(self, unit: int, function: int, address: int, count: int,
+                  answer_time: float) -> list[int]:
+        reply = self._ask(Request(self.clock.now, unit, function, address, count),
+                          struct.pack('>BHH', function, address, count), answer_time)
+        return [reply[2 + i // 8] >> i % 8 & 1 for i in range(count)]
+
+    def write(self, unit: int, address: int, values: Any, answer_time: float) -> None:
+        self._ask(Request(self.clock.now, unit, 16, address, len(values), tuple(values)),
+                  struct.pack(f'>BHHB{len(values)}H', 16, address, len(values), 2 * len(values),
+                              *values), answer_time)
+
+    def write_one(self, unit: int, address: int, value: int, answer_time: float) -> None:
+        self._ask(Request(self.clock.now, unit, 6, address, 1, (value,)),
+                  struct.pack('>BHH', 6, address, value), answer_time)
+
+    def write_bit(self, unit: int, address: int, value: bool, answer_time: float) -> None:
+        self._ask(Request(self.clock.now, unit, 5, address, 1, (int(value),)),
+                  struct.pack('>BHH', 5, address, 0xFF00 if value else 0), answer_time)
+
+
+def _driver(name: str, bus: MemoryBus, unit: int, options: dict[str, Any]) -> Any:
+    if name == 'evse_din':
+        return EvseDin(bus, unit, EvseDinConfig(**options))
+    board = SerialBoard() if name == 'phoenix_ev_ser' else EthernetBoard()
+    return Phoenix(bus, unit, board, PhoenixConfig(**options))
+
+
+class BoardOnClock:
+    """One charge point with its driver and the block, as in the graph, every 50 ms.
+
+    Attributes:
+        amperage: A that the controller makes available; None: nothing.
+        events: what the board's log says.
+    """
+
+    def __init__(self, driver: str, *, board: dict[str, Any] | None = None,
+                 registers: dict[str, int] | None = None, **options: Any) -> None:
+        """``board``: BoardParameters; ``registers``: of the board's memory, by name."""
+        self.clock = FakeClock()
+        self.log = BoardLog()
+        scenario = dataclasses.replace(Scenario(), steps=(), board=registers or {})
+        self.point = ChargePoint(ChargePointParameters(
+            scenario=scenario, baudrate=0, answer_delay=0.0, board_model=driver,
+            board=BoardParameters(**(board or {})),
+            plant=PlantParameters(contactor=ContactorParameters())), self.log, self.clock.now)
+        self.line = BoardLine(self.clock, self.point)
+        self.bus = MemoryBus(self.line)
+        self.pilot = _driver(driver, self.bus, self.point.board.unit() or 1, options)
+        self.block = CurrentPilotControl(CurrentPilotConfig(present_hold=0.0))
+        self.amperage: float | None = None
+        self.faults: list[str] = []
+        self.letters: list[str] = []
+
+    def start(self) -> BoardOnClock:
+        self.pilot.start()
+        return self
+
+    def run(self, seconds: float) -> BoardOnClock:
+        end = self.clock.now + seconds
+        while self.clock.now < end - 1e-9:
+            self._tick()
+            if self.bus.device is None:
+                self.clock.now += TICK
+            self.bus.run(TICK if self.bus.device else 0.0)
+            self.point.step(self.clock.now)
+        return self
+
+    def do(self, action: str, **arguments: Any) -> BoardOnClock:
+        self.point.step(self.clock.now)
+        self.point.do(action, arguments, self.clock.now)
+        return self
+
+    def _tick(self) -> None:
+        now = self.clock.now
+        available = self.amperage or 0.0
+        self.block.hear_available(Heard(AvailableAmperage(
+            available, available, available > 0.0), now))
+        self.block.hear_hw(Heard(AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0), now))
+        sample = self.pilot.latest()
+        reading = None if sample.value is None else Heard(sample.value, sample.at)
+        result = self.block.step(now, reading, sample.error)
+        if result.pilot is not None:
+            for seen, value in ((self.faults, result.pilot.fault),
+                                (self.letters, result.pilot.vehicle_status)):
+                if not seen or seen[-1] != value:
+                    seen.append(value)
+        self.pilot.offer(result.offer)
+        if result.open_contactor:
+            self.pilot.open_contactor()
+
+    @property
+    def offered(self) -> float:
+        """A that the board's pilot offers."""
+        return self.point.board.offered
+
+    @property
+    def sample(self) -> Any:
+        return self.pilot.latest()
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return self.log.events(kind)
+
+    def highest(self, since: float = 0.0) -> float:
+        """A, the most that the board offered since ``since`` s, in its own log."""
+        return max((event['amperage'] for event in self.log.events('offer')
+                    if event['t'] >= since), default=0.0)
