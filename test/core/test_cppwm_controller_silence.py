@@ -287,3 +287,16 @@ def test_so_it_does_while_the_cable_of_a_socket_is_unknown_and_nothing_may_be_of
     desk.tick()
     assert desk.result.drawable_amperage == 32.0
     assert desk.result.available.available_amperage == 0.0
+
+
+@pytest.mark.parametrize(('amperage', 'words'), [
+    ((10.0, 10.0, -10.0), 'L3 reads -10 A: reversed? (its current transformer)'),
+    ((10.0, 900.0, 10.0), 'L2 reads 900 A, which cannot be'),
+    ((NAN, NAN, NAN), 'the meter says no current of L1')])
+def test_a_meter_that_says_what_cannot_be_is_not_called_silent(amperage, words):
+    desk = ControllerDesk().charging()
+    desk.gain, desk.meter = 0.0, MeterReading(amperage=amperage)
+    assert desk.run(12.0).reason == f'{words}: at most 6 A'
+    assert desk.result.decision.commanded_amperage == 6.0
+    desk.meter = None
+    assert desk.run(6.0).reason == 'the meter is silent: at most 6 A'

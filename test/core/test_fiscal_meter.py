@@ -214,3 +214,14 @@ def test_energy_imported_never_runs_backwards_per_serial_number(steps):
         course = (told.serial_number, told.energy_course)
         assert told.energy_imported >= last.get(course, 0.0)
         last[course] = told.energy_imported
+
+
+def test_a_refused_sample_is_said_for_a_minute_and_not_for_ever():
+    it = meter(timeout=1.0)
+    it.step(0.0, sample(0.0), '')
+    assert it.recent_refusal(0.0) == ''
+    it.step(0.2, sample(0.2, amperage=(9000.0, 0.0, 0.0)), '')
+    for second in range(1, 60):
+        it.step(float(second), sample(float(second)), '')
+        assert '9000' in it.recent_refusal(float(second))
+    assert it.recent_refusal(60.3) == ''

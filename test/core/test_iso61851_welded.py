@@ -153,3 +153,28 @@ def test_a_reset_while_it_is_still_welded_comes_back_after_a_second():
     desk.it.reset()
     assert desk.run(1.0) == ''
     assert desk.run(0.25) == WELDED
+
+
+@pytest.mark.parametrize('time_constant', [2.0, 3.0, 8.0])
+def test_the_average_of_a_slow_meter_is_no_welded_contactor(time_constant):
+    """A meter that averages over 2 to 3 s still shows current 5 s after the contactor opened."""
+    desk = Desk(closed=None, drawn=16.0)
+    desk.run(10.0)
+    opened = desk.now
+    for _ in range(round(60.0 / TICK)):
+        shown = 16.0 * math.exp(-(desk.now - opened) / time_constant)
+        assert desk.tick(letter='B', drawn=shown) == ''
+
+
+def test_what_is_left_and_stays_is_one_and_says_what_else_it_may_be():
+    desk = Desk(closed=None, drawn=16.0)
+    desk.run(10.0)
+    opened = desk.now
+    for _ in range(round(20.0 / TICK)):
+        shown = max(3.0, 16.0 * math.exp(-(desk.now - opened) / 2.0))
+        desk.tick(letter='B', drawn=shown)
+    assert desk.fault == WELDED
+    assert '3.0 A through the open contactor' in desk.it.detail
+    assert 'iso61851.meter_lag' in desk.it.detail
+    desk.it.reset()
+    assert desk.it.detail == ''

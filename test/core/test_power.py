@@ -15,7 +15,7 @@ from charger_control.core.api import Api, ApiConfig, SetLimits
 from charger_control.core.cppwm_controller import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import Phases
+from charger_control.core.limits import AmperageLimit, Phases
 from charger_control.core.moment import Moment
 from charger_control.core.power import Conversion, PhasesInUse, PhaseVoltages, Supply
 from charger_control.core.smart_charging import (
@@ -212,10 +212,19 @@ def test_the_phases_that_count_are_summed_and_the_highest_where_it_is_unknown_wh
     supply = Supply(3, switches=True)
     supply.hear_decision(0.0, 1, 16.0)
     supply.hear_meter(volts(0.0, 230.0, 240.0, 250.0))
-    assert supply.conversion(0.0) == Conversion((250.0, 490.0, 720.0), 1)
+    found = supply.conversion(0.0)
+    assert (found.volts, found.phases) == ((250.0, 490.0, 720.0), 1)
     for second in range(12):
         supply.hear_meter(volts(float(second), 230.0, 240.0, 250.0, amperage=(10.0, 0.0, 0.0)))
-    assert supply.conversion(11.0) == Conversion((230.0, 480.0, 720.0), 1), 'L1 carries'
+    found = supply.conversion(11.0)
+    assert (found.volts, found.phases) == ((230.0, 480.0, 720.0), 1), 'L1 carries'
+
+
+def watts(power: float) -> Profile:
+    """A profile in W, for good."""
+    return Profile(
+        profile_id=1, evse=1, purpose=Purpose.TX_DEFAULT, kind=Kind.ABSOLUTE, stack_level=0,
+        unit=RateUnit.W, start_schedule=0, periods=(Period(0, power),))
 
 
 def limit_power(api: Api, power: float) -> None:
@@ -228,6 +237,67 @@ def limit_power(api: Api, power: float) -> None:
     api.settle(write.number, '')
 
 
+def at_240_v(*, switches: bool) -> tuple[Api, SmartCharging, Supply]:
+    """A limit of 4200 W in each block that makes A of W for one charger, its meter at 240 V."""
+    api = Api(ApiConfig(has_phase_shutoff=switches))
+    limit_power(api, 4200.0)
+    smart = SmartCharging(SmartChargingConfig(switches_phases=switches))
+    smart.set_profiles([watts(4200.0)])
+    supply = Supply(3, switches=switches)
+    for block in (api, supply):
+        block.hear_meter(volts(0.0, 240.0))
+    return api, smart, supply
+
+
+def limits_of(api: Api, smart: SmartCharging, supply: Supply, now: float) -> list[AmperageLimit]:
+    decided = smart.step(now, 1e9 + now, True, conversion=supply.conversion(now), transaction=None)
+    return [api.limit(now), decided.limit]
+
+
+def test_4200_w_above_235_v_go_to_one_phase_where_it_can_be_switched():
+    """5.83 A on three phases stopped the vehicle without a word."""
+    api, _, supply = blocks = at_240_v(switches=True)
+    for limit in limits_of(*blocks, 0.0):
+        assert limit.amperage < 5.95, 'as long as three may draw'
+        assert limit.phases == 1
+    assert 'less than 6 A, so one phase is to be used' in api.limit(0.0).reason
+    api.hear_decision(Heard(Decision(requested_amperage=16.0, phases=1), 1.0))
+    supply.hear_decision(1.0, 1, 16.0)
+    for limit in limits_of(*blocks, 1.0):
+        assert (limit.amperage, limit.phases) == (17.5, 1)
+    # and stays there where three phases had little more than enough
+    for voltage, phases in ((234.0, 1), (216.0, 1), (215.0, 0)):
+        for second in range(0, 70, 5):
+            for block in (api, supply):
+                block.hear_meter(volts(100.0 * (250.0 - voltage) + second, voltage))
+        now = 100.0 * (250.0 - voltage) + 65.0
+        assert [limit.phases for limit in limits_of(*blocks, now)] == [phases] * 2
+
+
+def test_4200_w_above_235_v_say_why_nothing_charges_where_nothing_can_switch():
+    blocks = at_240_v(switches=False)
+    api, smart = limits_of(*blocks, 0.0)
+    assert (api.amperage, api.phases, smart.phases) == (0.0, 0, 0)
+    assert ('4200 W (5.83 A on 3 x 240 V: less than 6 A, so 0 A; one phase would have 17.5 A, but '
+            'this charge point cannot switch to it)') in api.reason
+    assert '4200 W (5.83 A on 3 phases: less than 6 A)' in smart.reason
+    vcse = Vcse(VcseConfig('depot', (80.0,) * 3, dimming=True, grid_meter=True))
+    vcse.hear_dimming(Heard(Dimming(4200.0), 0.0))
+    vcse.hear_grid(volts(0.0, 240.0, amperage=NO_CURRENT), NO_CURRENT)
+    assert ('dimmed to 4200 W: 5.83 A on each of three phases at 240 V, less than the 6 A that a '
+            'vehicle needs') in vcse.step(0.0).reason
+
+
+def test_3700_w_at_230_v_are_6_a_on_no_three_phases_and_a_vehicle_on_one_needs_no_switch():
+    supply = Supply(3, switches=True)
+    for second in range(12):
+        supply.hear_meter(volts(float(second), 230.0, amperage=(10.0, 0.0, 0.0)))
+    conversion = supply.conversion(11.0)
+    assert not conversion.better_on_one(3700.0)
+    assert conversion.amperage(3700.0) > 16.0
+    assert not Supply(1, switches=True).conversion(0.0).better_on_one(3700.0)
+
+
 class Blocks:
     """Every block that makes A of W, with one limit in W."""
 
@@ -235,9 +305,7 @@ class Blocks:
         self.api = Api(ApiConfig())
         limit_power(self.api, power)
         self.smart = SmartCharging(SmartChargingConfig())
-        self.smart.set_profiles([Profile(
-            profile_id=1, evse=1, purpose=Purpose.TX_DEFAULT, kind=Kind.ABSOLUTE, stack_level=0,
-            unit=RateUnit.W, start_schedule=0, periods=(Period(0, power),))])
+        self.smart.set_profiles([watts(power)])
         self.supply = Supply(3, switches=False)
         self.vcse = Vcse(VcseConfig('depot', (80.0,) * 3, dimming=True, grid_meter=True,
                                     dimming_timeout=1e9, grid_meter_lost=11.0))

@@ -9,6 +9,9 @@ from charger_control.core.energy_register import EnergyRegister
 from charger_control.core.heard import Heard
 from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
 
+REFUSAL_MEMORY = 60.0
+"""s for which a refused sample stays visible."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
@@ -78,6 +81,8 @@ class FiscalMeter:
         self._said_error = False
         self.refused = 0
         self.refusal = ''
+        self._refused_at = float('-inf')
+        self._last_refusal = ''
 
     def step(self, now: float, sample: Heard[MeterReading] | None, error: str
              ) -> MeterReading | None:
@@ -95,6 +100,8 @@ class FiscalMeter:
         if sample is not None and sample.at > self._last_at:
             self._last_at = sample.at
             self._take(sample)
+            if self.refusal:
+                self._refused_at, self._last_refusal = now, self.refusal
         good = self._good
         if good is not None and good.silence(now) <= self._config.timeout:
             self._said_error = False
@@ -104,6 +111,10 @@ class FiscalMeter:
         self._said_error = True
         age = 0.0 if good is None else good.silence(now)
         return MeterReading(age=age, error=error or self.refusal or 'no answer from the meter')
+
+    def recent_refusal(self, now: float) -> str:
+        """Why a sample was refused within REFUSAL_MEMORY s; '' where none was."""
+        return self._last_refusal if now - self._refused_at < REFUSAL_MEMORY else ''
 
     def _take(self, sample: Heard[MeterReading]) -> None:
         reading = sample.value

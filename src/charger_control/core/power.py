@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
-from charger_control.core.limits import NAN, PHASE_ACTIVE_AMPERAGE, SILENCE, Phases
+from charger_control.core.limits import MIN_AMPERAGE, NAN, PHASE_ACTIVE_AMPERAGE, SILENCE, Phases
 
 LOWEST_VOLTAGE = 207.0
 """V, 230 V - 10 % (EN 50160, docs/sources.md): a meter that says less is not believed here."""
@@ -29,6 +29,9 @@ CONFIRMING_SAMPLES = 3
 """Samples in a row that confirm a voltage for VOLTAGE_MEMORY: one may be a mistake."""
 SAMPLE_PERIOD = 0.05
 """s, samples closer than that are one, published again."""
+STOP_AMPERAGE, START_AMPERAGE = 5.95, 6.5
+"""A, below the one charging stops, from the other on it starts at once (What is commanded, 2):
+4140 W at 231 V are still meant to be 6 A."""
 PHASE_SETTLE_TIME = 10.0
 """s of less than PHASE_ACTIVE_AMPERAGE before a phase counts as unused."""
 METER_TIMEOUT = 11.0
@@ -42,10 +45,14 @@ class Conversion:
     Attributes:
         volts: V, the voltages of one, two and three phases together: W for each A per phase.
         phases: how many count now, 1..3.
+        switches: this charge point can go to one phase.
+        on_one: it was told to.
     """
 
     volts: Phases = (UNKNOWN_VOLTAGE, 2 * UNKNOWN_VOLTAGE, 3 * UNKNOWN_VOLTAGE)
     phases: int = 3
+    switches: bool = False
+    on_one: bool = False
 
     def amperage(self, power: float, phases: int = 0) -> float:
         """A per phase that ``power`` W amount to; NaN stays NaN.
@@ -53,6 +60,17 @@ class Conversion:
         ``phases``: 1..3, or 0 for those that count now.
         """
         return power / self.volts[(phases or self.phases) - 1]
+
+    def better_on_one(self, power: float) -> bool:
+        """Whether ``power`` W charge on one phase and would not on all: then one is to be used.
+
+        Back to all only where they have START_AMPERAGE: each change stops the vehicle for a while.
+        """
+        if not self.switches or not self.amperage(power, 1) >= MIN_AMPERAGE:
+            return False
+        if self.on_one:
+            return self.amperage(power, 3) < START_AMPERAGE
+        return self.amperage(power) < STOP_AMPERAGE
 
     @property
     def mean_voltage(self) -> float:
@@ -241,7 +259,9 @@ class Supply:
             carrying = any(a >= PHASE_ACTIVE_AMPERAGE for a in meter.value.amperage)
             switched_on = 3 if carrying else self._switched_on
             phases, counted = self._in_use.count(switched_on), self._in_use.which(switched_on)
-        return Conversion(_volts(voltages, counted), phases)
+        switches = self._switches and self._connected > 1
+        return Conversion(_volts(voltages, counted), phases, switches,
+                          switches and self._switched_on == 1)
 
 
 def _volts(voltages: Phases, counted: tuple[int, ...]) -> Phases:

@@ -81,8 +81,9 @@ class FiscalMeter(BlockNode):
         error = sample.error or ('no answer yet' if sample.value is None else '')
         level = Level.ERROR if error else Level.OK
         message = error or 'reading'
-        if not error and self._meter.refusal:
-            level, message = Level.WARN, f'refused: {self._meter.refusal}'
+        refusal = self._meter.recent_refusal(self.now())
+        if not error and refusal:
+            level, message = Level.WARN, f'refused: {refusal}'
         register = self._meter.register_problem(self.now())
         if register:
             level, message = Level.ERROR, register

@@ -132,7 +132,9 @@ class Iso61851(BlockNode):
         self._inhibitor.hold(pilot.contactor_commanded is True if closed is None else closed)
         if pilot.fault != self._fault:
             self._fault = pilot.fault
-            self.get_logger().error(f'fault: {pilot.fault}' if pilot.fault else 'no fault any more')
+            detail = f' ({self._control.faults.detail})' if self._control.faults.detail else ''
+            self.get_logger().error(f'fault: {pilot.fault}{detail}' if pilot.fault
+                                    else 'no fault any more')
         if self._published is not None:
             before, at = self._published
             same = (before.charge_controller_status, before.signaled_amperage, before.fault,
@@ -171,8 +173,10 @@ class Iso61851(BlockNode):
                         sample.identity.get('serial_number')
                         or str(settings.get('port') or settings.get('host')
                                or settings.get('driver')))
-        fault = Health('fault', Level.ERROR if self._fault else Level.OK, self._fault or 'none',
-                       {'latched': self._latched, 'recent': self._control.faults.recent})
+        faults = self._control.faults
+        words = ': '.join(filter(None, (self._fault, faults.detail))) if self._fault else 'none'
+        fault = Health('fault', Level.ERROR if self._fault else Level.OK, words,
+                       {'latched': self._latched, 'recent': faults.recent})
         return [device, fault]
 
 

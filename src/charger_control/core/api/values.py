@@ -25,10 +25,8 @@ from charger_control.core.api.types import (
 )
 from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
 from charger_control.core.moment import Moment, proven
-from charger_control.core.power import Conversion
+from charger_control.core.power import STOP_AMPERAGE, Conversion
 
-STOP_AMPERAGE = 5.95
-"""A, where a power limit counts as less than 6 A: 4140 W at 231 V is still meant to be 6 A."""
 CLIENT_LENGTH = 60
 """Characters of a client's name that are kept."""
 
@@ -112,7 +110,10 @@ class Values:
         limit = self.limit(supply)
         if self.doubtful:
             limit = lower(limit, hold)
-        return Course(limit, self.one_phase, self.until, hold)
+        return Course(limit, self.one_phase or self._better_on_one(supply), self.until, hold)
+
+    def _better_on_one(self, supply: Conversion) -> bool:
+        return self.power >= MIN_POWER and supply.better_on_one(self.power)
 
     def words(self, now: float, supply: Conversion, hold: float) -> str:
         """The values for a person, in one line."""
@@ -128,7 +129,8 @@ class Values:
             amperage = supply.amperage(self.power)
             parts.append(f'{self.power:g} W ' + (
                 f'(less than {MIN_POWER:g} W: 0 A)' if self.power < MIN_POWER else
-                f'({amperage:.2f} A on {supply.phases} x {supply.mean_voltage:.0f} V)'))
+                f'({amperage:.2f} A on {supply.phases} x {supply.mean_voltage:.0f} V'
+                f'{self._too_little(amperage, supply)})'))
         if self.one_phase:
             parts.append('one phase')
         if not parts:
@@ -138,6 +140,18 @@ class Values:
             doubt = ', or less: the clock is not sure' if self.doubtful else ''
             return f'{what}, {self.until - now:.0f} s left{doubt}'
         return f'{what} has lapsed' + ('' if math.isnan(hold) else f', {hold:g} A is held')
+
+    def _too_little(self, amperage: float, supply: Conversion) -> str:
+        """What a power limit of less than 6 A per phase comes to, in words; '' for more."""
+        if not amperage < STOP_AMPERAGE:
+            return ''
+        if self._better_on_one(supply):
+            return ': less than 6 A, so one phase is to be used'
+        one = supply.amperage(self.power, 1)
+        if supply.phases > 1 and one >= MIN_AMPERAGE:
+            return (f': less than 6 A, so 0 A; one phase would have {one:.1f} A, but this charge '
+                    'point cannot switch to it')
+        return ': less than 6 A, so 0 A'
 
     def document(self, now: float, persistent: bool) -> Limits:
         """The values as clients read them."""

@@ -16,6 +16,7 @@ from charger_control.core.cppwm_controller.limit_source import (
     lowest,
 )
 from charger_control.core.cppwm_controller.mains import AfterOutage, Mains
+from charger_control.core.cppwm_controller.meter_check import refusal_of
 from charger_control.core.cppwm_controller.start_stop import StartStop
 from charger_control.core.cppwm_controller.types import (
     Allocation,
@@ -27,7 +28,14 @@ from charger_control.core.cppwm_controller.types import (
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN, AmperageLimit, Phases
+from charger_control.core.limits import (
+    MAX_AMPERAGE,
+    MIN_AMPERAGE,
+    NAN,
+    SILENCE,
+    AmperageLimit,
+    Phases,
+)
 from charger_control.core.pi import Pi
 
 CONNECTED = frozenset('BCD')
@@ -69,6 +77,7 @@ class Controller:
         self._pilot: Heard[ControlPilot] | None = None
         self._meter_silences = config.meter_limits()
         self._refused_at = float('-inf')
+        self._meter_refusal = Heard('', -math.inf)
         self._stopped_by_api = False
 
     # -- inputs ----------------------------------------------------------------------------------
@@ -82,9 +91,10 @@ class Controller:
         reading = heard.value
         if reading.error:
             return
-        if not reading.age >= 0.0 or (self._config.closed_loop and not all(
-                -1.0 <= a <= 10 * MAX_AMPERAGE for a in _present(reading))):
+        why = refusal_of(reading, self._config.closed_loop)
+        if why:
             self._refused_at = heard.at
+            self._meter_refusal = Heard(why, heard.at)
             return
         self._meter = replace(heard, at=heard.at - reading.age)
 
@@ -124,8 +134,8 @@ class Controller:
         meter_cap, meter_flag = self._meter_cap(now)
         flags |= meter_flag
         effective, limit_source = lowest(opinions)
-        requested, limit_source, reason = self._request(opinions, effective, limit_source, pilot,
-                                                        meter_cap)
+        requested, limit_source, reason = self._request(now, opinions, effective, limit_source,
+                                                        pilot, meter_cap)
         allocated = requested
         if allocation is not None:
             allocated = _granted(allocation.amperage)
@@ -174,8 +184,9 @@ class Controller:
                                 hard or self._config.installed_amperage))
 
     # -- parts -----------------------------------------------------------------------------------
-    def _request(self, opinions: Mapping[str, Opinion], effective: float, limit_source: str,
-                 pilot: ControlPilot | None, meter_cap: float) -> tuple[float, str, str]:
+    def _request(self, now: float, opinions: Mapping[str, Opinion], effective: float,
+                 limit_source: str, pilot: ControlPilot | None, meter_cap: float
+                 ) -> tuple[float, str, str]:
         """What to ask the team for: A per phase, whose limit that is, and why in words."""
         unheard = [name for name, opinion in opinions.items() if opinion.unheard]
         if unheard:
@@ -188,7 +199,9 @@ class Controller:
             return 0.0, limit_source, 'no vehicle connected'
         if meter_cap < effective:
             requested, source = meter_cap, 'meter'
-            reason = f'the meter is silent: at most {meter_cap:.0f} A'
+            refusal = self._meter_refusal
+            what = (refusal.value if refusal.silence(now) <= SILENCE else 'the meter is silent')
+            reason = f'{what}: at most {meter_cap:.0f} A'
         else:
             requested, source = effective, limit_source
             reason = opinions[source].reason if source else 'no limit source has an opinion'
@@ -277,12 +290,6 @@ class Controller:
             decision.commanded_amperage, available,
             NAN if pilot is None else pilot.signaled_amperage,
             meter.frequency, meter.energy_imported, meter.active_power)
-
-
-def _present(reading: MeterReading) -> tuple[float, ...]:
-    """The phase currents that a reading must have: L1 at least; NaN is not one."""
-    first, *others = reading.amperage
-    return (first, *(a for a in others if not math.isnan(a)))
 
 
 def _granted(amperage: float) -> float:

@@ -59,6 +59,10 @@ class FaultConfig:
     ventilation: bool = False
 
 
+FALLING = 0.8
+"""Ratio to the first sample below which a current through an open contactor falls."""
+
+
 class Since:
     """For how long a condition has held."""
 
@@ -76,7 +80,12 @@ class Since:
 
 
 class Faults:
-    """Supervises one charge point. The fault in force withholds the offer."""
+    """Supervises one charge point. The fault in force withholds the offer.
+
+    Attributes:
+        recent: the last fault, '' once another vehicle may come.
+        detail: what a latched fault was seen by, for a person; '' where there is no more to say.
+    """
 
     def __init__(self, config: FaultConfig, latched: str = '') -> None:
         """``latched``: the fault that was in force when the last process ended, '' for none."""
@@ -93,7 +102,9 @@ class Faults:
         self._over_current = Since()
         # s, of the first sample with current through an open contactor, and of the confirming one
         self._suspect_at = self._confirmed_at = math.inf
+        self._suspect_amperage = math.inf
         self.recent = latched
+        self.detail = ''
 
     @property
     def latched(self) -> str:
@@ -102,7 +113,7 @@ class Faults:
 
     def reset(self) -> bool:
         """Clears the latched fault, after a person has looked; False if there was none."""
-        had, self._latched = self._latched != '', ''
+        had, self._latched, self.detail = self._latched != '', '', ''
         self._forget_opening()
         return had
 
@@ -192,15 +203,21 @@ class Faults:
             return False
         if (amperage is not None and amperage.at
                 > read_at - open_for + config.welded_time + config.meter_lag):
-            self._weigh(amperage.at, drawn > config.welded_amperage)
+            self._weigh(amperage.at, drawn)
+            if self._confirmed_at <= read_at and not self.detail:
+                self.detail = (
+                    f'{drawn:.1f} A through the open contactor {open_for:.0f} s after it had to '
+                    'open: if it is open, the meter averages; set iso61851.meter_lag to its time')
         # a sample newer than the board's word says nothing: the vehicle may have closed S2 since
         return self._confirmed_at <= read_at or stuck_for > config.welded_time
 
-    def _weigh(self, sampled_at: float, flows: bool) -> None:
-        """Takes a sample of the current through an open contactor."""
-        if not flows:
+    def _weigh(self, sampled_at: float, drawn: float) -> None:
+        """Takes a sample of the current through an open contactor, A."""
+        if not drawn > self._config.welded_amperage:
             self._suspect_at = self._confirmed_at = math.inf
             return
-        self._suspect_at = min(self._suspect_at, sampled_at)
+        if self._suspect_at == math.inf or drawn < FALLING * self._suspect_amperage:
+            # one that falls is the past, in the average of a slow meter
+            self._suspect_at, self._suspect_amperage = sampled_at, drawn
         if sampled_at - self._suspect_at >= self._config.confirm_time:
             self._confirmed_at = min(self._confirmed_at, sampled_at)

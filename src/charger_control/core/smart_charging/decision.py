@@ -9,7 +9,7 @@ from datetime import UTC, tzinfo
 
 from charger_control.core.chance import Chance
 from charger_control.core.limits import FOREVER, MIN_AMPERAGE, NAN, AmperageLimit
-from charger_control.core.power import Conversion
+from charger_control.core.power import STOP_AMPERAGE, Conversion
 from charger_control.core.smart_charging.clock import ClockWatch, utc
 from charger_control.core.smart_charging.engine import HORIZON, ProfileEngine
 from charger_control.core.smart_charging.profiles import DAY, Kind, Limit, Profile, Transaction
@@ -161,9 +161,10 @@ class SmartCharging:
         until = '' if change is None else f' until {utc(change)}'
         return SmartChargingDecision(
             AmperageLimit(
-                amperage=NAN if math.isinf(amperage) else amperage, phases=self._phases(limit),
+                amperage=NAN if math.isinf(amperage) else amperage,
+                phases=self._phases(limit, conversion),
                 valid_for=valid_for, lost_amperage=min(self._config.lost_amperage, following),
-                reason=f'{self._words(limit, owner)}{until}'),
+                reason=f'{self._words(limit, owner, conversion)}{until}'),
             owner, change_in)
 
     def _held(self, wall: float, amperage: float, conversion: Conversion
@@ -194,11 +195,11 @@ class SmartCharging:
         change_in = min(until, math.inf if change is None else change) - wall
         return SmartChargingDecision(
             AmperageLimit(
-                amperage=amperage, phases=self._phases(limit),
+                amperage=amperage, phases=self._phases(limit, conversion),
                 valid_for=change_in + self._config.lead,
                 lost_amperage=min(self._config.lost_amperage, amperage),
-                reason=f'{self._words(limit, owner)}, and {until - wall:.0f} s more: not all of a '
-                       'street may start at once'),
+                reason=f'{self._words(limit, owner, conversion)}, and {until - wall:.0f} s more: '
+                       'not all of a street may start at once'),
             owner, change_in)
 
     def _cautious(self, wall: float, doubt: str, conversion: Conversion) -> SmartChargingDecision:
@@ -211,18 +212,27 @@ class SmartCharging:
         _, owner = _amperage(limit, conversion)
         return SmartChargingDecision(
             AmperageLimit(
-                amperage=amperage, phases=self._phases(limit), valid_for=DOUBT_VALID_FOR,
+                amperage=amperage, phases=self._phases(limit, conversion),
+                valid_for=DOUBT_VALID_FOR,
                 lost_amperage=min(config.lost_amperage, amperage),
                 reason=f'lowest of the next 24 h, as the clock is in doubt: '
-                       f'{self._words(limit, owner)}'),
+                       f'{self._words(limit, owner, conversion)}'),
             owner, warning=f'{doubt}. Until then the lowest limit of the next 24 h holds, '
                            f'{amperage:.1f} A')
 
-    def _phases(self, limit: Limit) -> int:
-        """1 or 3 where the profile gives it; a contactor cannot switch to 2."""
-        return limit.phases if self._config.switches_phases and limit.phases in (1, 3) else 0
+    def _phases(self, limit: Limit, conversion: Conversion) -> int:
+        """1 or 3 where the profile gives it, 1 where its power is too little for all phases.
 
-    def _words(self, limit: Limit, owner: Profile | None) -> str:
+        A contactor cannot switch to 2.
+        """
+        if not self._config.switches_phases:
+            return 0
+        if limit.phases is None and limit.power is not None and conversion.better_on_one(
+                limit.power):
+            return 1
+        return limit.phases if limit.phases in (1, 3) else 0
+
+    def _words(self, limit: Limit, owner: Profile | None, conversion: Conversion) -> str:
         if owner is None:
             return 'no charging profile in force'
         value = (f'{limit.amperage:g} A per phase' if owner is limit.amperage_owner
@@ -232,6 +242,10 @@ class SmartCharging:
             words += f' on {limit.phases} phase{"s"[:limit.phases - 1]}'
             if limit.phases < 3 and not self._config.switches_phases:
                 words += ' (which this charge point cannot switch)'
+        amperage, _ = _amperage(limit, conversion)
+        if owner is limit.power_owner and amperage < STOP_AMPERAGE:
+            words += (f' ({amperage:.2f} A on {max(conversion.phases, limit.phases or 0)} phases: '
+                      'less than 6 A)')
         return words
 
     def _limit_at(self, at: float, start: float) -> Limit:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
 from charger_control.core.limits import Phases
-from charger_control.core.power import PhaseVoltages
+from charger_control.core.power import STOP_AMPERAGE, PhaseVoltages
 from charger_control.core.vcse.config import VcseConfig
 from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
 
@@ -190,7 +190,11 @@ class Vcse:
         else:
             power = heard.value.power
             reason = f'dimmed to {power:g} W'
-        amperage = power / sum(self._voltages.now(now))
+        volts = sum(self._voltages.now(now))
+        amperage = power / volts
+        if 0.0 < amperage < STOP_AMPERAGE:
+            reason += (f': {amperage:.2f} A on each of three phases at {volts / PHASES:.0f} V, '
+                       'less than the 6 A that a vehicle needs')
         return (amperage, amperage, amperage), reason
 
     def _refuse(self, why: str) -> None:
