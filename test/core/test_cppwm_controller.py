@@ -244,6 +244,8 @@ def test_drawable_is_what_was_signaled(desk):
     assert desk.result.drawable_amperage == 32.0
     desk.letter = 'A'
     desk.tick()
+    assert desk.result.drawable_amperage == 32.0, 'a glitch of the pilot gives nothing away'
+    desk.run(0.5)
     assert desk.result.drawable_amperage == 0.0
 
 

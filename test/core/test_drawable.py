@@ -33,11 +33,31 @@ def test_an_unreachable_board_keeps_what_it_acknowledged_last():
         assert it.step(now, None, (0.0, 0.0, 0.0), 0.0) == 16.0
 
 
-def test_state_a_brings_0_at_once():
+def test_state_a_held_half_a_second_brings_0():
     it = Drawable(6.0)
     it.step(0.0, control_pilot('C', 16.0), None, BOUND)
-    assert it.step(0.1, control_pilot('A'), (16.0, 16.0, 16.0), BOUND) == 0.0
-    assert it.step(0.2, control_pilot('B'), (0.0, 0.0, 0.0), BOUND) == 0.0, 'and forgets'
+    for now in (0.1, 0.3, 0.5):
+        assert it.step(now, control_pilot('A'), (0.0, 0.0, 0.0), BOUND) == 16.0, 'a glitch?'
+    assert it.step(0.6, control_pilot('A'), (16.0, 16.0, 16.0), BOUND) == 0.0
+    assert it.step(0.7, control_pilot('B'), (0.0, 0.0, 0.0), BOUND) == 0.0, 'and forgets'
+
+
+def test_an_a_that_is_broken_by_another_state_or_by_silence_begins_anew():
+    for between in (control_pilot('C', 16.0), None):
+        it = Drawable(6.0)
+        it.step(0.0, control_pilot('C', 16.0), None, BOUND)
+        it.step(0.1, control_pilot('A'), None, BOUND)
+        it.step(0.4, between, None, BOUND)
+        assert it.step(0.7, control_pilot('A'), None, BOUND) == 16.0
+        assert it.step(1.2, control_pilot('A'), None, BOUND) == 0.0
+
+
+def test_a_glitch_of_the_pilot_gives_nothing_away_while_the_vehicle_draws():
+    """8 ms of +12 V, seen in one tick: the vehicle charges on."""
+    it = Drawable(6.0)
+    it.step(0.0, control_pilot('C', 16.0), (16.0, 16.0, 16.0), BOUND)
+    assert it.step(0.1, control_pilot('A'), (16.0, 16.0, 16.0), BOUND) == 16.0
+    assert it.step(0.2, control_pilot('C'), (16.0, 16.0, 16.0), BOUND) == 16.0
 
 
 def test_a_contactor_confirmed_open_brings_0_at_once():

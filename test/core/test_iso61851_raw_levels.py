@@ -129,7 +129,7 @@ def test_the_first_state_takes_its_time():
 @pytest.mark.parametrize(('before', 'volts', 'after', 'least', 'most'), [
     (12.0, 9.0, 'B', 0.25, 0.27), (9.0, 12.0, 'A', 0.025, 0.05), (9.0, 6.0, 'C', 0.5, 0.52),
     (9.0, 3.0, 'D', 0.5, 0.52), (9.0, 0.0, 'E', 0.1, 0.12), (9.0, -12.0, 'F', 0.1, 0.12),
-    (6.0, 9.0, 'B', 0.0, 0.011), (6.0, 12.0, 'A', 0.0, 0.011), (6.0, 3.0, 'D', 0.0, 0.011),
+    (6.0, 9.0, 'B', 0.0, 0.011), (6.0, 12.0, 'A', 0.025, 0.05), (6.0, 3.0, 'D', 0.0, 0.011),
     (6.0, 0.0, 'E', 0.0, 0.011), (12.0, 6.0, 'C', 0.5, 0.52)])
 def test_each_change_has_its_debounce(before, volts, after, least, most):
     decoder = LetterDecoder()
@@ -242,3 +242,14 @@ def test_ratings(ohm, amperage):
 @pytest.mark.parametrize('ohm', [0.0, 74.0, -5.0, 2500.0, math.inf, NAN])
 def test_an_unknown_cable_is_never_a_good_one(ohm):
     assert math.isnan(cable_amperage(ohm))
+
+
+@pytest.mark.parametrize('samples', [2, 3, 5])
+def test_a_moment_of_12_v_in_c_opens_but_is_no_unplugging(samples):
+    """2 samples at 250 Hz are 8 ms."""
+    decoder = decoder_in('C', 6.0)
+    levels = [Levels(200.0 + 0.004 * i, 12.0, -12.0) for i in range(samples)]
+    for level in levels:
+        assert decoder.step(level, readable=True) == 'C'
+    assert must_open(levels, levels[-1].at)
+    assert play(decoder, (6.0, 1.0), start=levels[-1].at) == []

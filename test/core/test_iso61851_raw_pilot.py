@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_world import TICK, RawWorld
+from raw_world import TICK, RawWorld, shape
 
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.faults import (
@@ -176,6 +176,23 @@ def test_unplugged_under_load_is_said_until_the_next_vehicle():
 
 
 # -- phases ----------------------------------------------------------------------------------------
+
+def test_a_glitch_of_12_v_opens_at_once_and_the_same_vehicle_charges_on():
+    world = RawWorld(turn=0.004).charging()
+    world.events.clear()
+    glitch = world.now
+    world.levels = shape('A')
+    world.run(0.008)                    # two samples
+    world.levels = None
+    assert world.first('commanded', False, glitch) - glitch <= 0.008
+    world.run(0.1)
+    assert not world.plant.contactor.closed
+    world.until(lambda: world.plant.contactor.closed, 6.0)
+    world.run(2.0)
+    assert world.first('letter', 'A', glitch) == math.inf
+    assert 'DISCONNECTED' not in world.kinds() and world.published.fault == ''
+    assert max(world.plant.amperage) == 15.0
+
 
 def test_phases_are_switched_there_and_back_with_a_real_vehicle():
     world = started(**SWITCHABLE)

@@ -37,7 +37,7 @@ _GONE_TIME = 0.025
 _DEBOUNCE = {'A': _GONE_TIME, 'B': 0.25, 'C': _READY_TIME, 'D': _READY_TIME, 'E': _BROKEN_TIME,
              'F': _BROKEN_TIME}
 """s for which the median must be in a state to enter it (domain.md 1.6: 25 ms towards A, 250 ms
-else, 500 ms before C). Out of C and D it is entered at once."""
+else, 500 ms before C). Out of C and D each but A is entered at once."""
 _FIRST_TIME = 0.25
 _LIVE = frozenset('CD')
 
@@ -146,7 +146,7 @@ class LetterDecoder:
         return self.letter
 
     def _debounce(self, found: str) -> float:
-        if self.letter in _LIVE:
+        if self.letter in _LIVE and found != 'A':   # the contactor waits for no state: must_open
             return 0.0
         if self.letter == 'S':
             return _FIRST_TIME
