@@ -178,6 +178,16 @@ def test_samples_of_a_fast_meter_confirm():
     assert voltages.now(20.0) == (258.0,) * 3
 
 
+def test_a_reading_of_no_known_age_says_nothing():
+    voltages, supply = PhaseVoltages(), Supply(3, switches=False)
+    for age in (NAN, -1.0):
+        reading = Heard(MeterReading((210.0,) * 3, (10.0, 0.0, 0.0), age=age), 0.0)
+        voltages.hear(reading)
+        supply.hear_meter(reading)
+    assert voltages.now(0.0) == (253.0,) * 3
+    assert supply.conversion(0.0).volts[2] == 759.0
+
+
 def test_a_dip_moves_no_limit():
     voltages = PhaseVoltages()
     voltages.hear(volts(0.0, 229.0))

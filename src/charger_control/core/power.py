@@ -127,7 +127,7 @@ class PhaseVoltages:
     def hear(self, heard: Heard[MeterReading]) -> None:
         """A reading of the meter; one with an error, or older than the last, says nothing."""
         at = heard.at - max(0.0, heard.value.age)
-        if heard.value.error or not at >= self._at:
+        if heard.value.error or not heard.value.age >= 0.0 or not at >= self._at:
             return
         self._at = at
         for phase, voltage in zip(self._phases, heard.value.voltage, strict=True):
@@ -221,8 +221,8 @@ class Supply:
         self._meter: Heard[MeterReading] | None = None
 
     def hear_meter(self, heard: Heard[MeterReading]) -> None:
-        """A reading of the meter; one with an error says nothing."""
-        if heard.value.error:
+        """A reading of the meter; one with an error, or of no known age, says nothing."""
+        if heard.value.error or not heard.value.age >= 0.0:
             return
         self._meter = heard
         self._voltages.hear(heard)

@@ -38,6 +38,8 @@ STILL_AMPERAGE, STILL_VOLTAGE = 0.5, 1.0
 """A, V: the most that they may spread then."""
 MOVE_TIME = 4.0
 """s that a step may take: what lies between is as old as that, and other loads have moved."""
+SAMPLE_PERIOD = 0.02
+"""s, samples closer than that are one, published again."""
 MOST = 5.0
 """Ohm beyond which an estimate is no resistance of a supply."""
 ROUNDING = 1e-3
@@ -99,7 +101,9 @@ class TerminalWatch:
     def hear(self, heard: Heard[MeterReading]) -> None:
         """Takes a reading; one with an error, or published again, says nothing."""
         reading, at = heard.value, heard.at - max(0.0, heard.value.age)
-        if reading.error or (self._samples and at - self._samples[-1][0] < 0.02):
+        if reading.error or not reading.age >= 0.0:
+            return
+        if self._samples and at - self._samples[-1][0] < SAMPLE_PERIOD:
             return
         if self._samples and at - self._samples[-1][0] > STILL_TIME + 0.5:
             self._samples.clear()   # nothing is known of what lies between
