@@ -201,3 +201,14 @@ def test_states_while_it_does_not(desk):
     desk.run(1.0)
     pilot = desk.result.pilot
     assert (pilot.charge_controller_status, pilot.duty_cycle) == ('C1', 1.0)
+
+
+def test_a_vehicle_that_does_not_react_to_its_offer_is_remarked_as_this_board_cannot_wake_it():
+    desk = PilotDesk('B').offering()
+    assert desk.run(58.0) and desk.control.note == ''
+    desk.run(3.0)
+    assert 'not able to wake' in desk.control.note
+    desk.set(letter='C').tick()
+    assert desk.control.note == ''
+    desk.set(letter='B').run(3600.0)
+    assert desk.control.note == '', 'it has charged with this offer: it is full'

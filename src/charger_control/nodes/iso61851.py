@@ -6,6 +6,7 @@ from typing import Any
 
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot, PilotReading
+from charger_control.core.iso61851.current_pilot import CurrentPilotControl
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.ports import Pilot
 from charger_control.drivers.registry import check_pilot, open_pilot, switches_phases
@@ -168,8 +169,10 @@ class Iso61851(BlockNode):
         error = sample.error or ('no answer yet' if value is None else '')
         unsafe = value.error if isinstance(value, PilotReading) and value.unsafe else ''
         settings = self.values['device']
+        note = self._control.note if isinstance(self._control, CurrentPilotControl) else ''
+        well = f'answering; {note}' if note else 'answering'
         device = Health('device', Level.ERROR if error or unsafe else Level.OK,
-                        error or unsafe or 'answering', {**sample.identity, **sample.counters},
+                        error or unsafe or well, {**sample.identity, **sample.counters},
                         sample.identity.get('serial_number')
                         or str(settings.get('port') or settings.get('host')
                                or settings.get('driver')))

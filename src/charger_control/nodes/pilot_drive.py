@@ -11,8 +11,9 @@ from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, Curr
 from charger_control.core.iso61851.duty import amperage_of_duty
 from charger_control.core.iso61851.faults import FaultConfig
 from charger_control.core.iso61851.raw_pilot import RawPilotConfig, RawPilotControl
-from charger_control.core.iso61851.raw_sequence import PhaseConfig, WakeUpConfig
+from charger_control.core.iso61851.raw_sequence import PhaseConfig
 from charger_control.core.iso61851.signal import SignalConfig
+from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.drivers.ports import CurrentPilot, Pilot, RawPilot, Sample
 from charger_control.ros.parameters import Param
 
@@ -22,8 +23,9 @@ RAW_PARAMS = (
           'what follows: only with a single-board computer as pilot)'),
     Param('fault_dark_time', 0.3, 'state F after a fault while charging; 0 for vehicles that latch '
           'a fault on it', 's', low=0.0, high=10.0),
-    Param('wake_up.attempts', 2, 'how often in one offer a vehicle that does not react is woken '
-          'up; 0: never', low=0, high=10),
+    Param('wake_up.attempts', 2, 'how often a vehicle that does not react is woken up, in the '
+          'first offer after plug-in and after each pause of 15 min, together at most 4 times '
+          'without charging between; 0: never', low=0, high=4),
     Param('wake_up.after', 30.0, 'an offer without reaction, until then', 's', low=10.0,
           high=600.0),
     Param('wake_up.time', 4.0, 'state F at the first attempt', 's', low=3.0, high=60.0),
@@ -70,6 +72,7 @@ class CurrentDrive:
 
     def __init__(self, driver: CurrentPilot, values: dict[str, Any], latched: str) -> None:
         self._driver = driver
+        self._note = ''
         self.control: CurrentPilotControl | RawPilotControl
         self.control = self._block = CurrentPilotControl(CurrentPilotConfig(
             connected_phases=values['phases'], board_timeout=driver.timeout,
@@ -86,7 +89,9 @@ class CurrentDrive:
         if result.open_contactor:
             self._driver.open_contactor()
         self._driver.offer(result.offer)
-        return Step(result.offer or 0.0, result.pilot, result.latch)
+        note, before, self._note = self._block.note, self._note, self._block.note
+        return Step(result.offer or 0.0, result.pilot, result.latch,
+                    (note,) if note and note != before else ())
 
     def stopped(self, now: float) -> bool:
         """See Drive."""

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.duty import duty_of_amperage
-from charger_control.core.iso61851.faults import NOT_STOPPING, OPENING, FaultConfig, Faults
+from charger_control.core.iso61851.faults import (
+    NOT_STOPPING,
+    OPENING,
+    FaultConfig,
+    Faults,
+    Since,
+)
 from charger_control.core.iso61851.inputs import PilotInputs
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot, PilotReading
@@ -20,6 +26,10 @@ PRESENT = frozenset('BCD')
 KNOWN = frozenset('ABCD')
 """States in which it is known whether a vehicle is there; in all others nothing is offered."""
 LETTERS = frozenset('ABCDEFSR')
+REACTION_TIME = 60.0
+"""s that a vehicle may take to react to its first offer, until that is said."""
+NO_REACTION = ('the vehicle does not react to its offer: it is full, waits by itself, or sleeps; '
+               'this board is not able to wake one')
 ACKNOWLEDGE_TIME = 1.0
 """s that a board may take to say that it offers nothing; then its word is not waited for."""
 
@@ -65,7 +75,13 @@ class PilotResult:
 
 
 class CurrentPilotControl(PilotInputs):
-    """The iso61851 block for a CurrentPilot board."""
+    """The iso61851 block for a CurrentPilot board.
+
+    Attributes:
+        faults: what is wrong.
+        refused: rising count of answers that cannot be.
+        note: what is remarkable about the vehicle though nothing is wrong, in words; ''.
+    """
 
     def __init__(self, config: CurrentPilotConfig, latched: str = '') -> None:
         """``latched``: the fault that was in force when the last process ended."""
@@ -81,6 +97,9 @@ class CurrentPilotControl(PilotInputs):
         self._said_lost = False
         self._no_offer_since: float | None = None
         self._withdrawn_at: float | None = None     # s, since when it has been told so
+        self._unanswered = Since()
+        self._reacted = False
+        self.note = ''
 
     # -- the decision ----------------------------------------------------------------------------
     def step(self, now: float, reading: Heard[PilotReading] | None, error: str) -> PilotResult:
@@ -101,6 +120,7 @@ class CurrentPilotControl(PilotInputs):
             hold = self._config.present_hold if board.letter in PRESENT else 0.0
             self._hold_until = now + hold
         meter = self._measured(now, self._config.meter_timeout)
+        self._watch_reaction(now, board)
         self._note_signal(now, board.signaled_amperage)     # an offer in this answer counts in it
         # said with the order to open: once that is obeyed the board shows nothing of it any more
         overdue = board.contactor_closed is True and self._is_overdue(now, board)
@@ -149,6 +169,13 @@ class CurrentPilotControl(PilotInputs):
             return
         bound = self._bound(now, board.cable_amperage if self._config.socket else math.inf)
         self._signal.step(now, wanted.commanded_amperage, wanted.available_amperage, bound)
+
+    def _watch_reaction(self, now: float, board: PilotReading) -> None:
+        """Notes that a vehicle stays in B although it has had an offer for long."""
+        offers = board.signaled_amperage > 0.0
+        self._reacted = offers and (self._reacted or board.letter in CHARGING)
+        waits = self._unanswered(now, offers and board.letter == 'B' and not self._reacted)
+        self.note = NO_REACTION if waits >= REACTION_TIME else ''
 
     def _note_order(self, now: float, offer: float | None) -> None:
         if offer is not None:

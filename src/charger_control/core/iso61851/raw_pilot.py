@@ -19,8 +19,6 @@ from charger_control.core.iso61851.raw_sequence import (
     PhaseConfig,
     PhaseSwitch,
     Stage,
-    WakeUp,
-    WakeUpConfig,
 )
 from charger_control.core.iso61851.raw_types import (
     STEADY_HIGH,
@@ -33,6 +31,7 @@ from charger_control.core.iso61851.raw_types import (
 from charger_control.core.iso61851.raw_watch import DISCONNECTED, RawWatch
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig
 from charger_control.core.limits import MIN_AMPERAGE, NAN, PHASE_ACTIVE_AMPERAGE, Phases
 
 SIMPLIFIED_AMPERAGE = 10.0

@@ -1,6 +1,6 @@
-"""The pilot's longer sequences: wake-up and switching of phases (domain.md 1.7, 1.8).
+"""Switching of phases, the pilot's longest sequence (domain.md 1.8).
 
-Each says at every tick what the pilot must be; the block puts it out.
+It says at every tick what the pilot must be; the block puts it out.
 """
 
 from __future__ import annotations
@@ -9,79 +9,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from charger_control.core.iso61851.raw_types import Event, EventKind, RawReading
-
-
-@dataclass(frozen=True, slots=True)
-class WakeUpConfig:
-    """Figures of the wake-up.
-
-    Attributes:
-        attempts: how often in one offer; 0: never.
-        after: s of an offer that the vehicle does not react to.
-        time: s of state F at the first attempt (EVerest, WARP: 4).
-        long_time: s of it at further ones: some vehicles need 30 (WARP).
-        give_up: s after the last wake-up at which it counts as not wanting to charge.
-    """
-
-    attempts: int = 2
-    after: float = 30.0
-    time: float = 4.0
-    long_time: float = 30.0
-    give_up: float = 10.0
-
-
-class WakeUp:
-    """Wakes a vehicle that stays in B although it has an offer, and has not charged with it yet."""
-
-    def __init__(self, config: WakeUpConfig) -> None:
-        self._config = config
-        self._forget()
-
-    def _forget(self) -> None:
-        self._left = self._config.attempts
-        self._since: float | None = None
-        self._dark_until: float | None = None
-        self._done = False
-
-    def step(self, now: float, *, letter: str, offered: bool, pwm: bool
-             ) -> tuple[bool, list[Event]]:
-        """One tick.
-
-        Args:
-            now: s.
-            letter: state of the pilot.
-            offered: there is something to offer, and nothing but this sequence in the way.
-            pwm: the offer is on the pilot now.
-
-        Returns:
-            Whether the pilot is to be in state F, and what happened.
-        """
-        if not offered:
-            self._forget()
-            return False, []
-        if self._dark_until is not None:
-            if now < self._dark_until:
-                return True, []
-            self._dark_until = self._since = None
-        self._done = self._done or letter != 'B'
-        if self._since is None and pwm:
-            self._since = now
-        if self._done or self._since is None:
-            return False, []
-        return self._wait(now, now - self._since)
-
-    def _wait(self, now: float, waited: float) -> tuple[bool, list[Event]]:
-        """The vehicle has not reacted for ``waited`` s."""
-        config = self._config
-        if self._left > 0 and waited >= config.after:
-            time = config.time if self._left == config.attempts else config.long_time
-            self._left -= 1
-            self._dark_until = now + time
-            return True, [Event(now, EventKind.WAKE_UP, f'state F for {time:g} s')]
-        if self._left == 0 and waited >= (config.give_up if config.attempts else config.after):
-            self._done = True
-            return False, [Event(now, EventKind.NOT_WANTED)]
-        return False, []
 
 
 class Stage(Enum):
