@@ -257,7 +257,7 @@ def decoders(frames: int, seed: int = 4) -> Outcome:
                 live = evse_din.Live.of([number() for _ in range(10)])
                 set_up = evse_din.SetUp.of([number() for _ in range(18)])
                 evse_din.assess(live.firmware, set_up, fine_steps=rng.random() < 0.5,
-                                set_power_on_current=True)
+                                set_power_on_current=True, refuted=rng.random() < 0.5)
                 reading = evse_din.reading(live, tethered=False, refusal='')
             else:
                 board = serial if index % 3 == 1 else ethernet

@@ -1,4 +1,11 @@
-"""The simulated Phoenix Contact boards: EV-CC-AC1-M3 (serial) and EM-CP-PP-ETH (domain.md 5.3).
+"""The simulated Phoenix Contact boards: EV-CC-AC1-M3 (serial) and EM-CP-PP-ETH.
+
+Serial: user manual 106377_en_04, table 9-2 (pages 53-63): 4000, 4001, 20000, 20001, 21000, 22000,
+24000 ff., volatile and retentive as it says; evcc issue 75 and pull request 490 use it so.
+Ethernet: evcc charger/phoenix-em-eth.go and the traces in evcc issue 10248 (100, 102, 300, 400, one
+register at a time), gonium/go-EM-CP-PP-ETH (100 to 141 in one read, 200 to 207, error bits of 107;
+its alone are 101, 104, 105, 107, 204, 401, 402). Without an energy meter its registers are 0xFFFF
+(evcc issue 776).
 
 What the sources leave open is decided for the worse: after a restart the set current is the most,
 the coil of the Ethernet board keeps its value over a restart, and a board whose settings do not let
@@ -164,7 +171,8 @@ class PhoenixEthernet(_Phoenix):
         letter = 'F' if self._is_unavailable() else self.letter
         if function == READ_INPUT:
             live = [ord(letter), self._rating(), 0, 0, self.eeprom[104], 0, 113, self._error()]
-            known = {100 + i: value for i, value in enumerate(live)}
+            known = {100 + i: value for i, value in enumerate(live)
+                     if i in (0, 2, 3) or not self.parameters.sparse}
         elif function == READ_HOLDING:
             known = {300: self._set}
         else:
@@ -180,16 +188,18 @@ class PhoenixEthernet(_Phoenix):
 
     def read_bits(self, function: int, address: int, count: int, now: float) -> list[bool]:
         """Coils 400..402, discrete inputs 200..207."""
-        if function == READ_DISCRETE:
+        if self.parameters.sparse:
+            known: dict[int, int] = {} if function == READ_DISCRETE else {400: self.eeprom[400]}
+        elif function == READ_DISCRETE:
             inputs = [True, True, False, False, self.relay, False, False, bool(self.failure)]
-            known: dict[int, int] = {200 + i: value for i, value in enumerate(inputs)}
+            known = {200 + i: value for i, value in enumerate(inputs)}
         else:
             known = {coil: self.eeprom[coil] for coil in (400, 401, 402)}
         return [bool(bit) for bit in _some(known, address, count)]
 
     def write_bit(self, address: int, value: bool, now: float) -> None:
         """Coils 400 (enable), 401 (digital communication), 402 (available)."""
-        if address not in (400, 401, 402):
+        if address not in ((400,) if self.parameters.sparse else (400, 401, 402)):
             raise ModbusException(ILLEGAL_ADDRESS)
         self.eeprom.write(address, int(value))
         self._log.write(now, 'write', register=address, value=value)

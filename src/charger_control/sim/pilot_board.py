@@ -34,6 +34,7 @@ class BoardParameters:
     Attributes:
         firmware: register 1005 of an EVSE-DIN; up to 15 it has fewer registers.
         fine_firmware: the first of them that counts in 0.01 A: sources say 17, or 18.
+        sparse: an EM-CP-PP-ETH that has only the registers which two sources know.
         silent_refusals: what it would refuse it does not answer at all.
         boot_time: from a reset until it runs.
         configuration_time: from a write of the configuration until it acts.
@@ -46,6 +47,7 @@ class BoardParameters:
     firmware: int = 18
     fine_firmware: int = 17
     silent_refusals: bool = False
+    sparse: bool = False
     boot_time: float = 0.8
     configuration_time: float = 1.0
     close_delay: float = 0.1

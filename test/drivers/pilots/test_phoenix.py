@@ -8,7 +8,6 @@ from fake_devices import FakeClock, MemoryBus, MemoryLine, PhoenixSerial
 from charger_control.drivers.pilots.phoenix import Phoenix, PhoenixConfig
 from charger_control.drivers.pilots.phoenix_boards import (
     EthernetBoard,
-    Request,
     SerialBoard,
 )
 
@@ -183,9 +182,10 @@ def test_letters_of_the_serial_board(status, letter):
 def ethernet(**changed):
     board = EthernetBoard()
     inputs = {100: 0x43, 101: 32, 104: 1 << 9, 105: 0, 106: 113, 107: 0} | changed.pop('inputs', {})
-    answers = {Request(4, 100, 8): [inputs.get(100 + i, 0) for i in range(8)],
-               Request(2, 204, 1): [changed.get('contactor', 1)],
-               board.coils: changed.get('coils', [1, 0, 1]), board.current: [16]}
+    coils = {400: 1, 401: 0, 402: 1} | changed.pop('coils', {})
+    known = {4: inputs, 2: {204: 1}, 1: coils, 3: {300: 16}}
+    answers = {request: [known[request.function][request.address + i] for i in range(request.count)]
+               for request in (*board.check, *board.live)}
     return board, answers
 
 
@@ -205,5 +205,18 @@ def test_what_the_ethernet_board_is_refused_for():
     board, answers = ethernet(inputs={104: 0})
     assert 'DIP switch 10 is off' in board.assess(answers, may_write=True).refusal
     assert board.assess(answers, may_write=False).refusal == ''
-    board, answers = ethernet(coils=[1, 1, 1])
+    board, answers = ethernet(coils={401: 1})
     assert 'digital communication' in board.assess(answers, may_write=True).refusal
+
+
+def test_what_one_source_knows_only_is_done_without():
+    board, answers = ethernet()
+    assert {request.address for request in board.optional} == {101, 104, 105, 107, 204, 401, 402}
+    few = {request: answer for request, answer in answers.items() if request not in board.optional}
+    assert board.assess(few, may_write=True).refusal == ''
+    reading = board.reading(few, tethered=False, refusal='')
+    assert (reading.letter, reading.signaled_amperage) == ('C', 16.0)
+    assert reading.contactor_closed is None
+    assert math.isnan(reading.cable_amperage), 'an unknown cable carries nothing in a socket'
+    assert board.opening(few) is None and not board.is_held_open(few)
+    assert board.identity(few)['not_answered'] == '101, 104, 105, 107, 204, 401, 402'

@@ -31,6 +31,8 @@ Line = ModbusLine | ModbusTcpLine
 Action = Callable[[Line], None]
 Plan = tuple[Action, Turn]
 
+ABSENT_TIME = 60.0
+"""s until a register that the board refused is asked for again: it may have been a mistake."""
 SETTLE_TIME = 1.0
 """s for which the board may still show what it offered before it was told otherwise."""
 
@@ -79,6 +81,8 @@ class Phoenix(BoardPilot):
         self._opened = False
         """Whether it is told to be in state F."""
         self._answers: dict[Request, Sequence[int]] = {}
+        self._absent: dict[Request, float] = {}
+        """Registers that it does not have, and s until which they are not asked for."""
         self._polls: deque[Request] = deque()
         self._checks: deque[Request] = deque()
         self._poll_at = self._next_poll = 0.0
@@ -88,6 +92,7 @@ class Phoenix(BoardPilot):
         return whole_amperes(amperage, self._most)
 
     def _met_anew(self) -> None:
+        self._absent.clear()
         self._look()    # before the check: what it offers now is what matters first
         self._checks.clear()
         self._check.start(self._now())
@@ -131,7 +136,7 @@ class Phoenix(BoardPilot):
         if not self._introduced or (self._on is not False and not self._target(now)):
             return self._switch, Turn(self._retry_at, urgent=True, write=True)
         opening = self._is_opening(now)
-        if opening != self._opened:
+        if opening != self._opened and self._board.opening(self._answers) is not None:
             return self._open, Turn(self._retry_at, urgent=opening, write=True)
         return None
 
@@ -192,6 +197,8 @@ class Phoenix(BoardPilot):
     def _open(self, line: Line) -> None:
         opening = self._is_opening(self._now())
         how = self._board.opening(self._answers)
+        if how is None:
+            return
         restarts = how.released is None
         if restarts:    # before it is told: it may not answer any more
             self._opened, self._introduced = opening, False
@@ -205,9 +212,18 @@ class Phoenix(BoardPilot):
         self._met_anew()
 
     def _read(self, line: Line, request: Request) -> None:
+        if self._absent.get(request, 0.0) > self._now():
+            return
         ask = line.read_bits if request.is_of_bits else line.read
-        answer = ask(self._unit, request.function, request.address, request.count,
-                     self.answer_time)
+        try:
+            answer = ask(self._unit, request.function, request.address, request.count,
+                         self.answer_time)
+        except AnswerError as error:
+            if error.kind != 'exceptions' or request not in self._board.optional:
+                raise
+            self._answers.pop(request, None)
+            self._absent[request] = self._now() + ABSENT_TIME
+            return
         self._answers[request] = answer
         if request == self._board.coils:
             self._compare_switch(self._board.is_enabled(self._answers))

@@ -60,12 +60,15 @@ class Board(ABC):
         coils, current: requests of what it holds: coils from ``enable`` on, and the set current.
         live: requests of each poll.
         set_up: requests of the check at each connection, beside ``coils`` and ``current``.
+        optional: requests of registers that one source knows only: a board may refuse them, and is
+            run without.
     """
 
     coils: Request
     current: Request
     live: tuple[Request, ...]
     set_up: tuple[Request, ...]
+    optional: frozenset[Request] = frozenset()
 
     def __init__(self, table: str) -> None:
         """``table``: name of its register table."""
@@ -88,8 +91,8 @@ class Board(ABC):
         """Whether the board's own settings leave the offer to us alone."""
 
     @abstractmethod
-    def opening(self, answers: Answers) -> Opening:
-        """How to open the contactor."""
+    def opening(self, answers: Answers) -> Opening | None:
+        """How to open the contactor; None: not at all."""
 
     @abstractmethod
     def is_held_open(self, answers: Answers) -> bool:
@@ -164,7 +167,12 @@ class SerialBoard(Board):
 
 
 class EthernetBoard(Board):
-    """EM-CP-PP-ETH."""
+    """EM-CP-PP-ETH.
+
+    Two sources agree on 100, 300 and 400 (evcc, gonium/go-EM-CP-PP-ETH); all else has one, is asked
+    for by itself, and does without an answer: then the cable, the errors and the contactor are not
+    known, and the contactor cannot be opened under load.
+    """
 
     _CAUSES: Mapping[str, tuple[str, str]] = {
         'diode': ('diode check failed', 'CpDiodeShortCircuit'),
@@ -181,56 +189,66 @@ class EthernetBoard(Board):
 
     def __init__(self) -> None:
         super().__init__('phoenix_em_eth')
-        first = self.table['input_registers']['status']
-        self.coils = Request(READ_COILS, self.coil['enable'], 3)
-        self._inputs = Request(READ_INPUT, first, 8)
+        self.coils = Request(READ_COILS, self.coil['enable'], 1)
+        self._status, self._cable, self._dip, self._firmware, self._error = (
+            Request(READ_INPUT, self.table['input_registers'][name], count) for name, count in (
+                ('status', 1), ('cable_current', 1), ('dip', 1), ('firmware', 2), ('error', 1)))
         self._contactor = Request(READ_DISCRETE, self.table['discrete_inputs']['contactor'], 1)
-        self.live = (self._inputs, self._contactor, self.coils, self.current)
-        self.set_up = (self._inputs,)
-
-    def _input(self, answers: Answers, name: str) -> int:
-        address: int = self.table['input_registers'][name]
-        return answers[self._inputs][address - self._inputs.address]
+        self._digital = Request(READ_COILS, self.coil['digital'], 1)
+        self._available = Request(READ_COILS, self.coil['available'], 1)
+        self.live = (self._status, self._contactor, self._error, self._cable, self.coils,
+                     self.current)
+        self.set_up = (self._status, self._dip, self._firmware, self._digital, self._available)
+        self.optional = frozenset({*self.live, *self.set_up} - {
+            self._status, self.coils, self.current})
 
     def assess(self, answers: Answers, *, may_write: bool) -> Assessment:
         """DIP 10 on, or coil 400 means nothing; and no digital communication."""
-        dip = self._input(answers, 'dip')
+        dip = answers.get(self._dip, (1 << 9,))[0]
         if may_write and not dip >> 9 & 1:
             return Assessment(f'its DIP switch 10 is off (104 reads 0x{dip:04x}), so it does not '
                               'ask us whether to charge: set it to on; if it is on, set dip_check '
                               'to false')
-        if answers[self.coils][1]:
+        if answers.get(self._digital, (0,))[0]:
             return Assessment('it is set to digital communication (coil 401): clear that coil')
         return Assessment()
 
-    def opening(self, answers: Answers) -> Opening:
-        """State F."""
+    def opening(self, answers: Answers) -> Opening | None:
+        """State F, if the board has the coil for it."""
+        if self._available not in answers:
+            return None
         return Opening(self.coil['available'], False, True)
 
     def is_held_open(self, answers: Answers) -> bool:
         """See Board."""
-        return not answers[self.coils][2]
+        return not answers.get(self._available, (1,))[0]
 
     def signaled(self, answers: Answers) -> int:
         """The set current while it is enabled and a vehicle is there: it does not tell its duty."""
-        there = chr(self._input(answers, 'status') & 0xFF) in 'BCD'
+        there = chr(answers[self._status][0] & 0xFF) in 'BCD'
         return answers[self.current][0] if there and self.is_enabled(answers) else 0
 
     def identity(self, answers: Answers) -> dict[str, str]:
         """See Board."""
-        low, high = answers[self._inputs][5:7]
-        return {'firmware': f'{low << 16 | high}', 'dip': f'0x{self._input(answers, "dip"):04x}'}
+        said = {'not_answered': ', '.join(sorted(
+            str(request.address) for request in self.optional if request not in answers)) or 'none'}
+        if self._firmware in answers:
+            low, high = answers[self._firmware]
+            said['firmware'] = f'{low << 16 | high}'
+        if self._dip in answers:
+            said['dip'] = f'0x{answers[self._dip][0]:04x}'
+        return said
 
     def reading(self, answers: Answers, *, tethered: bool, refusal: str) -> PilotReading:
         """See Board."""
-        bits = self._input(answers, 'error')
+        bits = answers.get(self._error, (0,))[0]
         named = [words for name, words in self._CAUSES.items()
                  if bits >> self.table['error_bits'][name] & 1]
         error, cause = '; '.join(words for words, _ in named), named[0][1] if named else ''
-        cable = self._input(answers, 'cable_current')
-        return _reading(self._input(answers, 'status'), self.signaled(answers),
-                        NAN if tethered else float(cable), bool(answers[self._contactor][0]),
-                        error, cause, refusal)
+        cable = NAN if tethered else float(answers.get(self._cable, (NAN,))[0])
+        closed = answers.get(self._contactor)
+        return _reading(answers[self._status][0], self.signaled(answers), cable,
+                        None if closed is None else bool(closed[0]), error, cause, refusal)
 
 
 def _reading(status: int, signaled: int, cable: float, closed: bool | None, error: str, cause: str,
