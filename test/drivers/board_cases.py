@@ -89,8 +89,8 @@ def silent(b: BoardOnClock) -> Facts:
     b.run(20.0)
     told = [at['t'] - heard for before, at in pairwise(b.events('offer'))
             if at['t'] > heard and at['amperage'] < before['amperage']]
-    return {'offered meanwhile': meanwhile, 'ours': error, 'withdrawn after': min(
-        told, default=None), 's above told': _above(b, TOLD, since), 'then': b.offered}
+    return {'offered meanwhile': meanwhile, 'ours': error, 'withdrawn after': round(
+        min(told, default=99.0), 3), 's above told': _above(b, TOLD, since), 'then': b.offered}
 
 
 CASES: Mapping[str, Callable[[BoardOnClock], Facts]] = {
