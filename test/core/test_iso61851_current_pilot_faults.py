@@ -260,3 +260,15 @@ def test_a_start_with_a_vehicle_waiting_in_c_is_no_fault():
     desk = WaitingInC(0.25)
     desk.run(60.0)
     assert (desk.faults, desk.openings, desk.result.offer) == (set(), 0, 16.0)
+
+
+def test_a_board_that_does_not_tell_its_contactor_is_asked_to_open_once_a_pause_unless_it_draws():
+    desk = PilotDesk('C').offering()
+    desk.amperage = (0.0, 0.0, 0.0)
+    desk.available = AvailableAmperage(0.0, 0.0, False)
+    desk.run(5.0)
+    asked = sum(desk.tick().open_contactor for _ in range(16 * 60)) / 16
+    assert 1.9 <= asked <= 2.1
+    desk.amperage = (16.0, 0.0, 0.0)
+    desk.tick()
+    assert desk.tick().open_contactor

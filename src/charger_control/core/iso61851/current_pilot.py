@@ -19,7 +19,7 @@ from charger_control.core.iso61851.faults import (
 from charger_control.core.iso61851.inputs import PilotInputs
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot, PilotReading
-from charger_control.core.limits import MAX_AMPERAGE, NAN
+from charger_control.core.limits import MAX_AMPERAGE, NAN, Phases
 
 CHARGING = frozenset('CD')
 PRESENT = frozenset('BCD')
@@ -30,6 +30,8 @@ REACTION_TIME = 60.0
 """s that a vehicle may take to react to its first offer, until that is said."""
 NO_REACTION = ('the vehicle does not react to its offer: it is full, waits by itself, or sleeps; '
                'this board is not able to wake one')
+ASK_TIME = 2.0
+"""s for which a board that does not tell its contactor is asked to open it."""
 ACKNOWLEDGE_TIME = 1.0
 """s that a board may take to say that it offers nothing; then its word is not waited for."""
 
@@ -97,6 +99,7 @@ class CurrentPilotControl(PilotInputs):
         self._said_lost = False
         self._no_offer_since: float | None = None
         self._withdrawn_at: float | None = None     # s, since when it has been told so
+        self._asked_to_open = Since()
         self._unanswered = Since()
         self._reacted = False
         self.note = ''
@@ -136,7 +139,7 @@ class CurrentPilotControl(PilotInputs):
             self._follow(now, board)
         offer = self._signal.amperage or None
         self._note_order(now, offer)
-        return PilotResult(offer, self._must_open(now, board, fault),
+        return PilotResult(offer, self._must_open(now, board, fault, meter),
                            self._publish(now, reading, withheld), self.faults.latched)
 
     def stopped(self, now: float, reading: Heard[PilotReading] | None) -> bool:
@@ -189,13 +192,20 @@ class CurrentPilotControl(PilotInputs):
         elif self._no_offer_since is None:
             self._no_offer_since = now
 
-    def _must_open(self, now: float, board: PilotReading, fault: str) -> bool:
+    def _must_open(self, now: float, board: PilotReading, fault: str,
+                   meter: Heard[Phases] | None) -> bool:
         """Whether the contactor is to open under load: a fault, or "no offer" was ignored."""
+        asked_for = self._asked_to_open(now, self._has_had_its_time(now))
         if board.contactor_closed is False:
             return False
         if fault in OPENING:
             return board.contactor_closed is True or board.letter in CHARGING
-        return self._is_overdue(now, board)
+        # where nothing tells whether it opened, once is enough unless current flows: a vehicle may
+        # stay in C for as long as nothing is offered, and some boards open by a restart
+        flows = meter is not None and any(a > self._config.faults.welded_amperage
+                                          for a in meter.value)
+        may = board.contactor_closed is True or flows or asked_for <= ASK_TIME
+        return may and self._is_overdue(now, board)
 
     def _is_overdue(self, now: float, board: PilotReading) -> bool:
         """Whether the vehicle has not stopped in its time."""
