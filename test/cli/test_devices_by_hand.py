@@ -106,7 +106,7 @@ def test_options_that_do_not_fit_are_refused_in_one_line(simulator):
     result = run('meter', 'read', '--port', simulator.port.link, '--driver', 'em340', '--unit', 300)
     assert result.exit_code == 2 and 'unit: 300 (allowed: int 1..247)' in result.output
     result = run('pilot', 'state', '--port', 'x', '--driver', 'evse_din', '--set', 'colour=red')
-    assert result.exit_code == 2 and 'colour: no such option' in result.output
+    assert result.exit_code == 2 and "colour = 'red': no such option" in result.output
     assert run('probe', 'x', '--units', '0').exit_code == 2
     assert run('pilot', 'set', 3, '--port', 'x', '--driver', 'evse_din').exit_code == 2
 

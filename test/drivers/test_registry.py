@@ -25,7 +25,8 @@ def test_devices_open_with_their_own_defaults_and_share_the_port():
 @pytest.mark.parametrize(('change', 'words'), [
     ({'driver': 'sdm6300'}, r"meter: driver: 'sdm6300' \(allowed: b23, .*sdm630"),
     ({'driver': None}, r'meter: driver: None \(allowed: b23, .*sdm630'),
-    ({'prot': 1}, r'meter sdm630: prot: no such option \(allowed: port, baudrate, .*rate\)'),
+    ({'prot': 1}, r'meter sdm630: prot = 1: no such option \(allowed: port, baudrate, .*rate\)\. '
+     r'Did you mean port\?'),
     ({'port': ''}, r"meter sdm630: port: '' \(allowed: a text\)"),
     ({'port': None}, r'meter sdm630: port must be set \(serial port, .*by-id'),
     ({'unit': 0}, r'meter sdm630: unit: 0 \(allowed: int 1\.\.247\)'),

@@ -140,7 +140,7 @@ def test_what_is_no_depot_is_said(tmp_path: Path, options: Options, sections: di
 def test_a_grid_meter_runs_beside_the_vcse(tmp_path: Path, options: Options) -> None:
     """There is no executable of that name: it is the fiscal_meter's node under another."""
     file = written(tmp_path / 'd.yaml', depot={
-        'team': {'members': ['cp01']}, 'vcse': {'fuse': [63.0] * 3},
+        'team': {'members': ['cp01']}, 'vcse': {'fuse': [63.0] * 3, 'grid_meter': True},
         'grid_meter': {'device': {'driver': 'sdm630', 'port': '/dev/ttyUSB9'}}})
     part = next(p for p in Depot(file, 'depot', options).supply()
                 if p.program.blocks == ('grid_meter',))

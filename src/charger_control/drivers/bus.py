@@ -19,6 +19,7 @@ from charger_control.drivers.modbus_tcp import ModbusTcpLine
 from charger_control.drivers.options import OptionError
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import AnswerError, Clock, DeviceError, PortLostError
+from charger_control.drivers.shares import Shares
 
 _LOG = logging.getLogger(__name__)
 RECONNECT_DELAY = (0.5, 10.0)
@@ -261,6 +262,7 @@ class Buses:
         self._clock, self._reconnect_delay = clock, reconnect_delay
         self._modbus: dict[str, Bus[ModbusLine]] = {}
         self._modbus_tcp: dict[tuple[str, int], Bus[ModbusTcpLine]] = {}
+        self.shares = Shares()
 
     def own(self, line: L) -> Bus[L]:
         """A bus for a line that its device shares with none."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charger_control.drivers.port import SerialSettings
+from charger_control.nearest import did_you_mean
 
 
 class OptionError(ValueError):
@@ -56,6 +57,9 @@ class Option:
             fits = self.minimum <= value <= self.maximum
         elif fits and self.type is str:
             fits = bool(value) and (not self.choices or value in self.choices)
+        if self.type is str and '...' in str(value):
+            raise OptionError(f'{self.name}: {value!r}: "..." stands for the rest of a name; '
+                              'ls /dev/serial/by-id shows it')
         if not fits:
             hint = " (YAML readers take a bare N for false: write 'N')" if (
                 'N' in self.choices and isinstance(value, bool)) else ''
@@ -77,7 +81,8 @@ def checked(config: Mapping[str, Any], options: Iterable[Option], driver: str) -
     known = {option.name: option for option in options}
     for name in config:
         if name not in known and name != 'driver':
-            raise OptionError(f'{driver}: {name}: no such option (allowed: {", ".join(known)})')
+            raise OptionError(f'{driver}: {name} = {config[name]!r}: no such option (allowed: '
+                              f'{", ".join(known)}).{did_you_mean(name, known)}')
     values: dict[str, Any] = {}
     for option in known.values():
         value = config.get(option.name, option.default)

@@ -27,6 +27,7 @@ from charger_control.drivers.pilots import (
     phoenix_factory,
 )
 from charger_control.drivers.ports import Meter, Pilot
+from charger_control.nearest import did_you_mean
 
 __all__ = ['METERS', 'PILOTS', 'Buses', 'Option', 'OptionError', 'check_meter', 'check_pilot',
            'open_meter', 'open_pilot', 'options', 'withdraw']
@@ -102,25 +103,30 @@ PILOTS: Mapping[str, PilotDriver] = {
 }
 
 
-def open_meter(config: Config, buses: Buses) -> Meter:
+def open_meter(config: Config, buses: Buses, who: str = 'meter') -> Meter:
     """A meter, not started.
 
     Args:
         config: driver and its options.
         buses: of this process; devices on one port share its bus.
+        who: the block that has it, by which another one on its line is told.
 
     Raises:
-        OptionError: an unknown driver or option, an impossible value, or a port that is already
-            run with other settings.
+        OptionError: an unknown driver or option, an impossible value, a port that is already run
+            with other settings, or an address on it that another device has.
     """
     name, driver = _driver(config, METERS, 'meter')
-    return driver.open(driver.checked(config, f'meter {name}'), buses)
+    values = driver.checked(config, f'meter {name}')
+    buses.shares.take(values, who)
+    return driver.open(values, buses)
 
 
-def open_pilot(config: Config, buses: Buses) -> Pilot:
+def open_pilot(config: Config, buses: Buses, who: str = 'pilot') -> Pilot:
     """A control-pilot board, not started; arguments and errors as ``open_meter``."""
     name, driver = _driver(config, PILOTS, 'pilot')
-    return driver.open(checked(config, driver.options(), f'pilot {name}'), buses)
+    values = checked(config, driver.options(), f'pilot {name}')
+    buses.shares.take(values, who)
+    return driver.open(values, buses)
 
 
 def withdraw(config: Config, within: float = 1.0) -> str:
@@ -181,5 +187,6 @@ AnyDriver = TypeVar('AnyDriver', bound=Driver[Any])
 def _driver(config: Config, drivers: Mapping[str, AnyDriver], kind: str) -> tuple[str, AnyDriver]:
     name = config.get('driver')
     if not isinstance(name, str) or name not in drivers:
-        raise OptionError(f'{kind}: driver: {name!r} (allowed: {", ".join(sorted(drivers))})')
+        raise OptionError(f'{kind}: driver: {name!r} (allowed: {", ".join(sorted(drivers))}).'
+                          f'{did_you_mean(name, drivers)}')
     return name, drivers[name]

@@ -44,7 +44,8 @@ class FiscalMeter(BlockNode):
         super().__init__(name, PARAMS, **kwargs)
         device = self.values['device']
         self._where = str(device.get('host') or device['port'])
-        self._driver = open_meter(device, buses or Buses())
+        self._driver = self.checked(
+            lambda values: open_meter(values['device'], buses or Buses(), name), 'device')
         self._meter = Believer(FiscalMeterConfig(
             phase_currents=self.values['phase_currents'], timeout=self._driver.timeout,
             max_amperage=self.values['max_amperage'], max_power=self.values['max_power']))

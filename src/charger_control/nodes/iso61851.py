@@ -73,7 +73,9 @@ class Iso61851(BlockNode):
         super().__init__('iso61851', PARAMS, **kwargs)
         self.checked(config_of)
         self._store = Store(store_file(self.values['state_dir'], self.get_namespace()))
-        self._driver = driver or open_pilot(self.values['device'], buses or Buses())
+        self._driver = driver or self.checked(
+            lambda values: open_pilot(values['device'], buses or Buses(), 'iso61851'),
+            'device')
         latched = str(self._store.recall(ROOM, LATCH).get('name', ''))
         self._drive = drive_of(self._driver, self.values, latched)
         self._control = self._drive.control

@@ -72,7 +72,8 @@ class Session(BlockNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('session', PARAMS, **kwargs)
-        self._session = core.Session(config_of(self.values, self.get_namespace()),
+        self._session = core.Session(self.checked(
+            lambda values: config_of(values, self.get_namespace())),
                                      lambda: str(uuid.uuid4()))
         self._unsaved: dict[str, tuple[core.SessionRecord, Future[None]]] = {}
         self._trouble = ''

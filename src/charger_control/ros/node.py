@@ -105,13 +105,14 @@ class BlockNode(Node):
         self._starting_until = self.now() + STARTING
         self.create_timer(1.0, self._report, clock=self._tick_clock)
 
-    def checked(self, config_of: Callable[[dict[str, Any]], T]) -> T:
-        """The configuration that ``config_of`` makes of the parameters; ParameterError if it
-        refuses their combination."""
+    def checked(self, config_of: Callable[[dict[str, Any]], T], group: str = '') -> T:
+        """What ``config_of`` makes of the parameters; ParameterError if it refuses their
+        combination, with the group that it is about."""
         try:
             return config_of(self.values)
         except ValueError as error:
-            raise ParameterError(str(error)) from error
+            where = f'{self.get_name()}.{group}: ' if group else ''
+            raise ParameterError(f'{where}{error}') from error
 
     # -- time ------------------------------------------------------------------------------------
     def now(self) -> float:

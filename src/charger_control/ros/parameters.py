@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from charger_control.nearest import did_you_mean
+
 if TYPE_CHECKING:
     from rclpy.node import Node
 
@@ -19,6 +21,8 @@ Value = bool | int | float | str | list[str] | list[int] | list[float]
 
 OF_ROS = ('use_sim_time', 'qos_overrides.', 'start_type_description_service')
 """Parameters that every node has from rclpy."""
+OF_ALL = ('state_dir', 'phases', 'has_phase_shutoff')
+"""Facts of the charge point that a file may say once to all nodes; some have no use for them."""
 
 
 class ParameterError(Exception):
@@ -150,9 +154,10 @@ def check(params: Sequence[Param | Group], values: Mapping[str, Any], node: str)
     rows = [p for p in params if isinstance(p, Param)]
     known = {p.name for p in rows}
     for name in values:
-        if not (name in known or name.startswith(OF_ROS)
+        if not (name in known or name in OF_ALL or name.startswith(OF_ROS)
                 or any(name.startswith(f'{g.name}.') for g in groups)):
-            raise ParameterError(f'{node}.{name}: there is no such parameter; there are '
+            raise ParameterError(f'{node}.{name} = {values[name]!r}: there is no such parameter.'
+                                 f'{did_you_mean(name, known)} There are '
                                  f'{", ".join(sorted(known))}')
     result: dict[str, Any] = {}
     # rcl reads an empty list of a file as "not set", which is what None is here

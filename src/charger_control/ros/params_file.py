@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +28,54 @@ def load(path: Path) -> list[tuple[str, dict[str, Any]]]:
     Raises:
         ParameterError: the file cannot be read, is not a parameter file, or says a parameter twice.
     """
-    return [(pattern, {name: value for name, (value, _) in parameters.items()})
-            for pattern, parameters in load_lines(path)]
+    return [(section.pattern, {name: value for name, (value, _) in section.parameters.items()})
+            for section in sections_of(path)]
 
 
-def load_lines(path: Path) -> list[tuple[str, dict[str, tuple[Any, int]]]]:
-    """As ``load``, each value with its line."""
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a file says to the nodes of one pattern.
+
+    Attributes:
+        pattern: '/**/hw_limit'.
+        line: of the name of the node.
+        parameters: value and line by flat name.
+    """
+
+    pattern: str
+    line: int
+    parameters: dict[str, tuple[Any, int]]
+
+
+def sections_of(path: Path) -> list[Section]:
+    """As ``load``, with the lines."""
     try:
-        node, document = yaml_input.compose(path.read_text(), str(path))
+        text = path.read_text()
+        node, document = yaml_input.compose(text, str(path))
+        alias = next((token for token in yaml.scan(text) if isinstance(token, yaml.AliasToken)),
+                     None)
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f'{path}: cannot be read: '
                              f'{getattr(error, "strerror", None) or error}') from error
     except yaml_input.YamlError as error:
         raise ParameterError(str(error)) from error
+    if alias is not None:
+        raise ParameterError(f'{path}, line {alias.start_mark.line + 1}: *{alias.value} repeats '
+                             'something: ROS 2 does not understand that. Write it out')
     if document is None:
         return []
     if not isinstance(document, Mapping) or not isinstance(node, yaml.MappingNode):
         raise ParameterError(f'{path}: a mapping of node names is expected, this is a '
                              f'{type(document).__name__}')
-    sections = list(_sections(path, '', node, document))
+    sections = list(_sections(path, '', 1, node, document))
     said: dict[tuple[str, str], int] = {}
-    for pattern, parameters in sections:
-        for name, (_, line) in parameters.items():
-            if (pattern, name) in said:
-                raise ParameterError(f'{path}, line {line}: {pattern}, {name} stands there twice, '
-                                     f'first in line {said[pattern, name]}. Remove one')
-            said[pattern, name] = line
+    for section in sections:
+        for name, (_, line) in section.parameters.items():
+            if (section.pattern, name) in said:
+                raise ParameterError(f'{path}, line {line}: {section.pattern}, {name} stands there '
+                                     f'twice, first in line {said[section.pattern, name]}. Remove '
+                                     'one')
+            said[section.pattern, name] = line
     return sections
 
 
@@ -61,6 +84,8 @@ def values_of(paths: Sequence[Path], node: str, namespace: str = '') -> dict[str
     name = '/' + '/'.join(part for part in (namespace.strip('/'), node) if part)
     sections: dict[str, dict[str, Any]] = {}
     for path in paths:
+        if namespace.strip('/'):
+            refuse_bare(path)
         for pattern, parameters in load(path):
             sections.setdefault(pattern, {}).update(parameters)
     values: dict[str, Any] = {}
@@ -70,6 +95,21 @@ def values_of(paths: Sequence[Path], node: str, namespace: str = '') -> dict[str
     return values
 
 
+def refuse_bare(path: Path) -> None:
+    """Refuses a file that names nodes without a namespace: they mean no node of a charger.
+
+    Raises:
+        ParameterError: naming the first one, and where it belongs.
+    """
+    for section in sections_of(path):
+        name = section.pattern.strip('/')
+        if '/' not in name and '*' not in name:
+            raise ParameterError(f'{path}, line {section.line}: {name} stands outside of any '
+                                 'namespace, where no charger has nodes: the section reaches '
+                                 'nobody. Indent it below "/**:" (every charger) or below the name '
+                                 'of one, like "/charger:"')
+
+
 def matches(pattern: str, name: str) -> bool:
     """Whether a node pattern of a file means the node with this full name."""
     expression = re.escape(pattern if pattern.startswith('/') else '/' + pattern)
@@ -77,8 +117,8 @@ def matches(pattern: str, name: str) -> bool:
     return re.fullmatch(expression, name) is not None
 
 
-def _sections(path: Path, prefix: str, node: yaml.MappingNode, tree: Mapping[Any, Any]
-              ) -> Iterator[tuple[str, dict[str, tuple[Any, int]]]]:
+def _sections(path: Path, prefix: str, above: int, node: yaml.MappingNode,
+              tree: Mapping[Any, Any]) -> Iterator[Section]:
     for (key, value), (key_node, value_node) in _pairs(path, node, tree):
         line = key_node.start_mark.line + 1
         if not isinstance(value, Mapping) or not isinstance(value_node, yaml.MappingNode):
@@ -92,9 +132,14 @@ def _sections(path: Path, prefix: str, node: yaml.MappingNode, tree: Mapping[Any
                                          f'there twice, first in line {parameters[name][1]}. '
                                          'Remove one')
                 parameters[name] = one, at
-            yield prefix or '/**', parameters
+            if any(isinstance(other, Mapping) for other in list(tree.values())[
+                    list(tree).index(key) + 1:]):
+                raise ParameterError(f'{path}, line {line}: nodes stand below "{PARAMETERS}:" of '
+                                     f'{prefix}, which ROS 2 cannot read: write those of all '
+                                     f'nodes as a section of their own, "{prefix}/*:"')
+            yield Section(prefix or '/**', above, parameters)
         else:
-            yield from _sections(path, f'{prefix}/{str(key).strip("/")}', value_node, value)
+            yield from _sections(path, f'{prefix}/{str(key).strip("/")}', line, value_node, value)
 
 
 def _flat(path: Path, prefix: str, node: yaml.MappingNode, tree: Mapping[Any, Any]

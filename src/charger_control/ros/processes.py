@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import PARAMETERS, values_of
 
 CHARGER_BLOCKS = ('fiscal_meter', 'hw_limit', 'smart_charging', 'api', 'cppwm_controller',
@@ -56,8 +57,17 @@ class Program:
 
 def with_grid_meter(blocks: Sequence[str], files: Sequence[Path], namespace: str
                     ) -> tuple[str, ...]:
-    """``blocks``, with the grid meter if files name a device for it."""
+    """``blocks``, with the grid meter if files name a device for it.
+
+    Raises:
+        ParameterError: they do, and the vcse is not told that it counts: nothing would guard the
+            fuse although a meter hangs there.
+    """
     named = any(name.startswith('device.') for name in values_of(files, GRID_METER, namespace))
+    if named and 'vcse' in blocks and not values_of(files, 'vcse', namespace).get('grid_meter'):
+        raise ParameterError(f'/{namespace.strip("/")}/{GRID_METER}.device is set, and '
+                             'vcse.grid_meter is not true: nobody would ask that meter. Set '
+                             f'vcse.grid_meter to true, or remove the section {GRID_METER}')
     return (*blocks, GRID_METER) if named else tuple(blocks)
 
 

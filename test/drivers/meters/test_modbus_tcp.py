@@ -149,12 +149,12 @@ def test_a_unit_that_is_not_there_is_named(servers):
 
 def test_options_of_tcp_and_of_a_serial_line_do_not_mix():
     for config, words in (
-            ({'host': 'x', 'baudrate': 9600}, r'baudrate: no such option \(allowed: host, port,'),
+            ({'host': 'x', 'baudrate': 9600}, r'baudrate = 9600: no such option \(allowed: host,'),
             ({'host': 'x', 'port': '/dev/ttyS0'}, r"port: '/dev/ttyS0' \(allowed: int 1\.\."),
             ({'host': ''}, r"host: '' \(allowed: a text\)")):
         with pytest.raises(registry.OptionError, match=words):
             registry.check_meter({'driver': 'em24', **config})
-    with pytest.raises(registry.OptionError, match='host: no such option'):
+    with pytest.raises(registry.OptionError, match="host = 'x': no such option"):
         registry.check_meter({'driver': 'sml', 'host': 'x', 'port': 'y'})
 
 
