@@ -146,10 +146,15 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
         specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0,
                           lingers=True))
     code = Guard(specs).run()
-    if code == EXIT_CONFIG:
-        say(f'in which file and line, says: charger config check {" ".join(map(str, files[:-1]))}')
     claims.close()
-    sys.exit(code)
+    sys.exit(_explained(code, files[:-1]))
+
+
+def _explained(code: int, files: Sequence[Path]) -> int:
+    """The exit code; a node knows what is wrong with a value, not where it stands."""
+    if code == EXIT_CONFIG:
+        say(f'in which file and line, says: charger config check {" ".join(map(str, files))}')
+    return code
 
 
 def say(text: str) -> None:
