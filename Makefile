@@ -3,7 +3,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 ENV := source ./env.sh
-ARGS ?= --sim
+ARGS ?=
 PYTEST_ARGS ?=
 export PYTHON
 
@@ -14,8 +14,8 @@ help: ## what there is to make
 setup: ## install what is missing and build
 	@tools/setup.sh
 
-run: setup ## start one simulated charger; make run ARGS='...' passes arguments to `charger up`
-	@$(ENV) && exec charger up $(ARGS)
+run: setup ## start one simulated charger; make run ARGS='...' passes arguments to `charger up` (simulated unless they name --config or --depot)
+	@$(ENV) && exec charger up $(if $(findstring --config,$(ARGS))$(filter --sim --depot --help -h,$(ARGS)),,--sim) $(ARGS)
 
 lint: setup ## ruff and mypy
 	@$(ENV) && ruff check . && mypy

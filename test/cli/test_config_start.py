@@ -121,6 +121,15 @@ def test_the_line_is_refused_by_what_opens_it() -> None:
     open_meter({'driver': 'sdm630', 'port': '/dev/null', 'unit': 2}, buses)
 
 
+def test_one_meter_may_be_both_and_that_is_a_warning(tmp_path: Path) -> None:
+    path = written(tmp_path, '      fuse: [20', '      grid_meter: true\n      fuse: [20')
+    path.write_text(path.read_text() + GRID.replace('/dev/zero', '/dev/null').replace('unit: 1',
+                                                                                      'unit: 2'))
+    assert problems([path]) == []
+    found = warnings([path])
+    assert len(found) == 1 and 'one and the same device' in found[0], found
+
+
 def test_two_chargers_do_not_share_a_line(tmp_path: Path) -> None:
     """Each is a process of its own, and a port has one owner; but they may be on two machines."""
     path = tmp_path / 'depot.yaml'

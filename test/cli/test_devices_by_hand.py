@@ -35,9 +35,9 @@ def run(*words: object) -> Result:
 
 def configuration(output: str) -> dict[str, dict[str, object]]:
     """The nodes' device options in what probe printed."""
-    text = output[output.index('# unit'):]
+    text = output[output.index('/**:'):]
     return {node: content['ros__parameters']['device']
-            for node, content in yaml.safe_load(text).items()}
+            for node, content in yaml.safe_load(text)['/**'].items()}
 
 
 @pytest.mark.parametrize('simulator', ['em340', 'wm3m4', 'sdm72'], indirect=True)

@@ -41,9 +41,9 @@ def test_probe_hears_a_head_and_prints_what_opens_it(tmp_path, kind, driver, num
         result = run('probe', tmp_path / 'head')
         assert time.monotonic() - began < 4.5
     assert result.exit_code == 0, result.output
-    text = result.output[result.output.index('# behind'):]
+    text = result.output[result.output.index('/**:'):]
     assert f'serial number {number}' in text
-    device = yaml.safe_load(text)['fiscal_meter']['ros__parameters']['device']
+    device = yaml.safe_load(text)['/**']['fiscal_meter']['ros__parameters']['device']
     assert device['driver'] == driver
     registry.check_meter(device)
 
@@ -54,8 +54,8 @@ def test_probe_asks_a_head_that_is_silent(tmp_path, monkeypatch):
         # a speed that no Modbus meter here has: the search for those is short
         result = run('probe', tmp_path / 'head', '--baudrate', 57600)
     assert result.exit_code == 0, result.output
-    device = yaml.safe_load(result.output[result.output.index('# behind'):])
-    device = device['fiscal_meter']['ros__parameters']['device']
+    device = yaml.safe_load(result.output[result.output.index('/**:'):])
+    device = device['/**']['fiscal_meter']['ros__parameters']['device']
     assert device['driver'] == 'd0' and device['mode'] == 'pull'
     registry.check_meter(device)
 

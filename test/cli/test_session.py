@@ -137,3 +137,14 @@ def test_another_namespace(folder: Path) -> None:
     got = run(folder, '--namespace', '/depot/left', 'list')
     assert got.exit_code == 1
     assert 'depot.left.sqlite' in got.output
+
+
+@pytest.mark.parametrize('before', [True, False])
+def test_the_options_may_stand_before_or_after_the_subcommand(folder: Path, before: bool) -> None:
+    options = ['--namespace', 'charger', '--state-dir', str(folder)]
+    for command in (['list', '--json'], ['export', '--json'], ['show', 'bbbb', '--json']):
+        arguments = [*options, *command] if before else [*command, *options]
+        got = CliRunner().invoke(session, arguments)
+        assert got.exit_code == 0 and 'bbbb3333' in got.output, got.output
+    got = CliRunner().invoke(session, ['--state-dir', str(folder), 'list', '--namespace', 'cp09'])
+    assert got.exit_code == 1 and 'cp09.sqlite' in got.output

@@ -124,14 +124,18 @@ def _lines(paths: Sequence[Path], patterns: list[str]) -> list[str]:
             values = values_of(paths, node, namespace)
             if namespace not in _namespaces_of(patterns, node) or _refused(node, values):
                 continue
-            device = {key.removeprefix('device.'): value for key, value in values.items()
-                      if key.startswith('device.')}
+            device = _device(values)
             try:
                 (open_pilot if node == PILOT else open_meter)(device, buses, node)
             except ValueError as error:
                 found.append(located(paths, node, namespace, values,
                                      f'{namespace}/{node}.device: {error}'))
     return found
+
+
+def _device(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.removeprefix('device.'): value for key, value in values.items()
+            if key.startswith('device.')}
 
 
 def _refused(node: str, values: Mapping[str, Any]) -> bool:
@@ -168,6 +172,12 @@ def warnings(paths: list[Path]) -> list[str]:
             found.append(f'{where_said(paths, "vcse", namespace, "grid_meter")}vcse.grid_meter = '
                          f'true, and there is no {GRID_METER} in these files: another machine must '
                          'publish it, or other loads count as other_loads_max')
+        own, grid = (_device(values_of(paths, node, namespace))
+                     for node in ('fiscal_meter', GRID_METER))
+        if grid and own == grid:
+            found.append(f'{where_said(paths, GRID_METER, namespace, "device.unit")}{GRID_METER} '
+                         'and fiscal_meter are one and the same device: where there are two, give '
+                         'one of them another unit')
     for path in paths:
         for section in sections_of(path):
             node = section.pattern.rsplit('/', 1)[-1]

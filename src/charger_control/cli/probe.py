@@ -12,7 +12,7 @@ from charger_control.drivers import registry
 from charger_control.drivers.meters.modbus import highest_rate
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import DeviceError
-from charger_control.drivers.probe import LINES, UNITS, Found
+from charger_control.drivers.probe import LINES, UNITS, Found, Refused
 from charger_control.drivers.probe import probe as search
 from charger_control.drivers.register_table import load
 
@@ -48,7 +48,7 @@ def probe(port: str, baudrate: tuple[int, ...], parity: str | None, units: list[
 
     Listens 4.5 s for an optical head first (SML, D0), unless --units or --parity is given; asks one
     (IEC 62056-21, 300 bit/s) last. Only reads. The port is opened exclusively: a running charger
-    keeps it, and is named.
+    keeps it, and is named. Line settings that the port refuses are left out.
     Exit codes: 0 something known was found, 1 not, or the port cannot be opened.
     """
     lines = [line for line in LINES if (not baudrate or line.baudrate in baudrate)
@@ -60,18 +60,25 @@ def probe(port: str, baudrate: tuple[int, ...], parity: str | None, units: list[
     heads = parity is None and source('units') is ParameterSource.DEFAULT
     tables = [name for name in registry.METERS if name not in ('sml', 'd0')]
     found: list[Found] = []
+    ended = ''
     share = 0.0
     with click.progressbar(length=1000, label=f'asking on {port}', file=sys.stderr) as bar:
         try:
             for news in search(port, tables, lines, units, seconds, heads):
                 if isinstance(news, Found):
                     found.append(news)
+                elif isinstance(news, Refused):
+                    click.echo(f'\nleft out: {news.why}', err=True)
                 else:
                     bar.update(round(1000 * news) - round(1000 * share))
                     share = news
         except DeviceError as error:
-            raise click.ClickException(str(error)) from error
-    if share < 1.0:
+            if not found:
+                raise click.ClickException(str(error)) from error
+            ended = str(error)      # what was found before is not forgotten
+    if ended:
+        click.echo(f'ended with {share:.0%} asked: {ended}', err=True)
+    elif share < 1.0:
         click.echo(f'stopped after {seconds:g} s with {share:.0%} asked: --time gives it longer, '
                    '--baudrate and --units less to do', err=True)
     for line in _report(port, found):
@@ -80,36 +87,51 @@ def probe(port: str, baudrate: tuple[int, ...], parity: str | None, units: list[
 
 
 def _report(port: str, found: list[Found]) -> Iterable[str]:
+    """What was found, as a parameter file: the first device of each kind in force, others as
+    comments, for a node has one device."""
     if not found:
         yield (f'nothing answers on {port}. Check A and B (change them round), the terminating '
                'resistors, power; then try more --units')
-    for head in (unit for unit in found if unit.is_head):
-        number = f', serial number {head.serial_number}' if head.serial_number else ''
-        driver = head.drivers[0][1]
-        yield f'# behind an optical head at {head.settings}: {driver}{number}'
-        yield from ('fiscal_meter:', '  ros__parameters:', '    device:', f'      driver: {driver}',
-                    f'      port: {port}')
-        yield from (f"      {name}: '{value}'" for name, value in head.options.items())
-    for unit in (unit for unit in found if not unit.is_head):
-        if unit.unit == 0:
-            driver = unit.drivers[0][1]
-            yield f'# alone on the port, at {unit.settings}: {driver}'
-            yield from ('iso61851:', '  ros__parameters:', '    device:',
-                        f'      driver: {driver}', f'      port: {port}')
-            continue
-        where = f'unit {unit.unit} at {unit.settings}'
+        return
+    yield '/**:'
+    said: set[str] = set()
+    for unit in found:
+        yield from (f'  # {line}' for line in _about(unit))
         if not unit.drivers:
-            yield f'# {where}: answers, and is nothing known'
             continue
+        kind, driver = unit.drivers[0]
+        node = _NODES[kind]
+        mark = '  # ' if node in said else '  '
+        if node in said:
+            yield f'  # (a second one: {node} has one device; put it here, or into another file)'
+        said.add(node)
+        device = {'driver': driver, 'port': port}
+        if unit.is_head:
+            device |= {name: f"'{value}'" for name, value in unit.options.items()}
+        elif unit.unit:
+            device |= {'baudrate': str(unit.settings.baudrate),
+                       'parity': f"'{unit.settings.parity}'",
+                       'stopbits': str(unit.settings.stopbits), 'unit': str(unit.unit)}
+        yield from (f'{mark}{line}' for line in (
+            f'{node}:', '  ros__parameters:', '    device:',
+            *(f'      {name}: {value}' for name, value in device.items())))
+
+
+def _about(unit: Found) -> Iterable[str]:
+    """What a unit is, in lines for people."""
+    number = f', serial number {unit.serial_number}' if unit.serial_number else ''
+    where = f'unit {unit.unit} at {unit.settings}'
+    if unit.is_head:
+        yield f'behind an optical head at {unit.settings}: {unit.drivers[0][1]}{number}'
+    elif unit.unit == 0:
+        yield f'alone on the port, at {unit.settings}: {unit.drivers[0][1]}'
+    elif not unit.drivers:
+        yield f'{where}: answers, and is nothing known'
+    else:
         (kind, name), *others = unit.drivers
-        number = f', serial number {unit.serial_number}' if unit.serial_number else ''
-        yield f'# {where}: {name}{number}'
+        yield f'{where}: {name}{number}'
         if kind == 'meter':
             rate = highest_rate(load(name), unit.settings)
-            yield f'# the line allows {rate:.1f} readings/s at most if nothing else is on it'
+            yield f'the line allows {rate:.1f} readings/s at most if nothing else is on it'
         if others:
-            yield f'# it may also be {", ".join(other for _, other in others)}: same registers'
-        yield from (
-            f'{_NODES[kind]}:', '  ros__parameters:', '    device:', f'      driver: {name}',
-            f'      port: {port}', f'      baudrate: {unit.settings.baudrate}',
-            f"      parity: '{unit.settings.parity}'", f'      unit: {unit.unit}')
+            yield f'it may also be {", ".join(other for _, other in others)}: same registers'

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,22 +22,41 @@ ID_WIDTH = 8
 """Characters of an id in a list; ``show`` takes as many as name one session."""
 
 
+def store_options(function: Callable[..., None]) -> Any:
+    """--namespace and --state-dir: before the subcommand or, as with every other command, after."""
+    state_dir = click.option('--state-dir', metavar='DIR',
+                             help='Folder of the store, as in the parameter state_dir.')
+    return click.option('--namespace', help='ROS namespace of the charger. Default: charger.')(
+        state_dir(function))
+
+
+def with_reader(function: Callable[..., None]) -> Any:
+    """Gives a subcommand the reader of the store that its options, or the group's, name."""
+    @store_options
+    @click.pass_context
+    @wraps(function)
+    def command(context: click.Context, namespace: str | None, state_dir: str | None,
+                **options: Any) -> None:
+        of_group = context.obj or {}
+        function(Reader(store_file(state_dir or of_group.get('state_dir') or '',
+                                   namespace or of_group.get('namespace') or 'charger')), **options)
+
+    return command
+
+
 @click.group()
-@click.option('--namespace', default='charger', show_default=True,
-              help='ROS namespace of the charger.')
-@click.option('--state-dir', default='', metavar='DIR',
-              help='Folder of the store, as in the parameter state_dir.')
+@store_options
 @click.pass_context
-def session(context: click.Context, namespace: str, state_dir: str) -> None:
+def session(context: click.Context, namespace: str | None, state_dir: str | None) -> None:
     """Stored charging sessions; reads only, and may be used while the charger runs."""
-    context.obj = Reader(store_file(state_dir, namespace))
+    context.obj = {'namespace': namespace, 'state_dir': state_dir}
 
 
 @session.command('list')
 @click.option('--last', type=click.IntRange(min=1), default=20, show_default=True,
               help='How many, the newest first.')
 @click.option('--json', 'as_json', is_flag=True, help='As a JSON list.')
-@click.pass_obj
+@with_reader
 def list_sessions(reader: Reader, last: int, as_json: bool) -> None:
     """Lists sessions, the newest first; ~ before the energy: not billable (see `show`)."""
     records = read(lambda: reader.sessions(last), reader.file)
@@ -59,7 +79,7 @@ def list_sessions(reader: Reader, last: int, as_json: bool) -> None:
 @session.command()
 @click.argument('session_id', metavar='ID')
 @click.option('--json', 'as_json', is_flag=True, help='As one JSON object.')
-@click.pass_obj
+@with_reader
 def show(reader: Reader, session_id: str, as_json: bool) -> None:
     """Shows one session; of its ID as many characters as name only this one."""
     found = read(lambda: reader.sessions_named(session_id), reader.file)
@@ -90,7 +110,7 @@ def show(reader: Reader, session_id: str, as_json: bool) -> None:
               help='Only sessions that began then or later, local time.')
 @click.option('--until', type=click.DateTime(), default=None,
               help='Only sessions that began before, local time.')
-@click.pass_obj
+@with_reader
 def export(reader: Reader, kind: str, as_json: bool, output: Path | None, since: datetime | None,
            until: datetime | None) -> None:
     """Writes all sessions, the oldest first. Times are UTC in CSV, unix seconds in JSON.

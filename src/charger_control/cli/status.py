@@ -98,7 +98,8 @@ def _rows(name: str, value: Any) -> list[tuple[str, str]]:
         return rows + ([('fault', value.fault)] if value.fault else [])
     if name == DECISION.name:
         flags = '|'.join(f.name or '' for f in Flags(value.flags))
-        rows = [('limit', f'{value.effective_amperage_limit:.1f} A by {value.limit_source or "-"}'),
+        rows = [('limit', f'{value.commanded_amperage:.2f} A by {value.limit_source or "-"}'),
+                ('installation', f'{value.effective_amperage_limit:.1f} A at most'),
                 ('reason', value.reason)]
         return rows + ([('flags', flags)] if flags else [])
     if name == METER.name:

@@ -127,6 +127,7 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
         arguments = ros_arguments(files, namespace, log_level, use_sim_time=speed is not None)
         remove_orphans()
         claims.store(namespace, state_dirs(files, namespace))
+        _names_a_board(files[:-1], namespace)
         blocks = with_grid_meter(BLOCKS, files, namespace)
         api = '' if no_bridge else _api_of(files, namespace)
         if line is not None and speed is not None:  # the board dies with the process
@@ -168,6 +169,13 @@ def _depot(context: click.Context, options: Mapping[str, object]) -> None:
         import_module('charger_control.cli.up_depot').up_depot(context, options['depot'])
     if any(value is not None for value in options.values()):
         raise click.UsageError('--chargers and --record are for a depot: add --depot')
+
+
+def _names_a_board(files: Sequence[Path], namespace: str) -> None:
+    if not values_of(files, PILOT, namespace).get('device.driver'):
+        raise ParameterError(f'{", ".join(map(str, files))}: no board is named (iso61851, '
+                             'device.driver). Name the file of your charger with --config FILE, or '
+                             'add --sim for simulated devices')
 
 
 def _api_of(files: Sequence[Path], namespace: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import serial
 
-from charger_control.drivers.ports import DeviceError
+from charger_control.drivers.ports import DeviceError, SettingsError
 
 _PORT_PATTERNS = ('serial/by-id/*', 'ttyUSB*', 'ttyACM*', 'ttyAMA*', 'ttyS[0-9]')
 
@@ -49,6 +49,7 @@ def open_port(path: str, settings: SerialSettings, write_timeout: float = 0.5) -
         write_timeout: s after which a port that takes no data is an error.
 
     Raises:
+        SettingsError: it cannot be run with these settings; others may do.
         DeviceError: it is not there, in use (with the owner's pid), not permitted (with the group
             to join), or no serial port.
     """
@@ -58,7 +59,15 @@ def open_port(path: str, settings: SerialSettings, write_timeout: float = 0.5) -
                              stopbits=settings.stopbits, timeout=0, write_timeout=write_timeout,
                              exclusive=True)
     except (OSError, termios.error, ValueError) as error:
+        if _refuses_settings(error):
+            raise SettingsError(f'{path} cannot be run with {settings} ({error})') from error
         raise DeviceError(_why(path, error)) from error
+
+
+def _refuses_settings(error: Exception) -> bool:
+    """Whether a port said that it does not know a speed, a parity or a number of stop bits."""
+    return (getattr(error, 'errno', None) == errno.EINVAL or 'Invalid argument' in str(error)
+            or (isinstance(error, ValueError) and not isinstance(error, OSError)))
 
 
 def _why(path: str, error: Exception) -> str:

@@ -28,6 +28,10 @@ class PortLostError(DeviceError):
     """The port itself does not work any more: unplugged, replaced, blocked."""
 
 
+class SettingsError(DeviceError):
+    """A port is there, and cannot be run with these settings of the line."""
+
+
 class AnswerError(DeviceError):
     """One device did not answer, or not what was asked."""
 

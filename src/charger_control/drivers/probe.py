@@ -11,11 +11,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from charger_control.drivers import probe_boards, probe_heads, rapi, register_table
 from charger_control.drivers.modbus import READ_HOLDING, READ_INPUT, ModbusLine
 from charger_control.drivers.port import SerialSettings
-from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.ports import AnswerError, SettingsError
 from charger_control.drivers.register_table import Block, RegisterTable
 from charger_control.drivers.register_values import TEXT, Value
 
@@ -58,10 +59,24 @@ class Found:
         return self.unit == 0 and self.drivers[0][0] == 'meter'
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A setting of the line with which the port cannot be run.
+
+    Attributes:
+        settings: the setting.
+        why: in the port's words.
+    """
+
+    settings: SerialSettings
+    why: str
+
+
 def probe(port: str, tables: Sequence[str], lines: Sequence[SerialSettings] = LINES,
           units: Sequence[int] = UNITS, within: float = 60.0, heads: bool = False,
-          clock: Callable[[], float] = time.monotonic) -> Iterator[Found | float]:
-    """Searches a port. Yields the share of the work done (0..1), and each unit that is found.
+          clock: Callable[[], float] = time.monotonic) -> Iterator[Found | Refused | float]:
+    """Searches a port. Yields the share of the work done (0..1), each unit that is found, and each
+    setting that the port refuses.
 
     Args:
         port: device path; opened exclusively, for each of the line settings anew.
@@ -77,17 +92,20 @@ def probe(port: str, tables: Sequence[str], lines: Sequence[SerialSettings] = LI
     end = clock() + within
     known: set[int] = set()
     total, done = len(lines) * len(units), 0
-    if heads and (head := probe_heads.listened(port, lambda: clock() >= end)) is not None:
-        yield _behind(head)
-        yield 1.0
-        return
-    if rapi.SETTINGS in lines and probe_boards.openevse_on(port):
-        yield Found(rapi.SETTINGS, 0, (('pilot', 'openevse'),))
-        yield 1.0
-        return
+    for news in _alone_on(port, rapi.SETTINGS in lines, heads, lambda: clock() >= end):
+        yield news
+        if isinstance(news, Found):
+            yield 1.0
+            return
     for settings in lines:
         line = ModbusLine(port, settings)
-        line.open()
+        try:
+            line.open()
+        except SettingsError as error:
+            done += len(units)
+            yield Refused(settings, str(error))
+            yield done / total
+            continue
         try:
             for unit in units:
                 if clock() >= end:
@@ -99,8 +117,35 @@ def probe(port: str, tables: Sequence[str], lines: Sequence[SerialSettings] = LI
                 yield done / total
         finally:
             line.close()
-    if heads and not known and (head := probe_heads.asked(port)) is not None:
-        yield _behind(head)
+    if heads and not known:
+        asked = _tried(probe_heads.PULL, lambda: probe_heads.asked(port))
+        if isinstance(asked, Refused):
+            yield asked
+        elif asked is not None:
+            yield _behind(asked)
+
+
+T = TypeVar('T')
+
+
+def _alone_on(port: str, board: bool, heads: bool, is_over: Callable[[], bool]
+              ) -> Iterator[Found | Refused]:
+    """What has a port for itself and is quickly found: a head that pushes, an OpenEVSE."""
+    if heads:
+        heard = _tried(probe_heads.PUSH, lambda: probe_heads.listened(port, is_over))
+        if heard is not None:
+            yield heard if isinstance(heard, Refused) else _behind(heard)
+    firmware = _tried(rapi.SETTINGS, lambda: probe_boards.openevse_on(port)) if board else ''
+    if firmware and not isinstance(firmware, Refused):  # if it is, its turn comes later
+        yield Found(rapi.SETTINGS, 0, (('pilot', 'openevse'),))
+
+
+def _tried(settings: SerialSettings, search: Callable[[], T]) -> T | Refused:
+    """What a search finds, or that the port cannot be run as it needs."""
+    try:
+        return search()
+    except SettingsError as error:
+        return Refused(settings, str(error))
 
 
 def _behind(head: probe_heads.Head) -> Found:

@@ -117,7 +117,7 @@ def open_meter(config: Config, buses: Buses, who: str = 'meter') -> Meter:
     """
     name, driver = _driver(config, METERS, 'meter')
     values = driver.checked(config, f'meter {name}')
-    buses.shares.take(values, who)
+    buses.shares.take(values, who, name)
     return driver.open(values, buses)
 
 
@@ -125,7 +125,7 @@ def open_pilot(config: Config, buses: Buses, who: str = 'pilot') -> Pilot:
     """A control-pilot board, not started; arguments and errors as ``open_meter``."""
     name, driver = _driver(config, PILOTS, 'pilot')
     values = checked(config, driver.options(), f'pilot {name}')
-    buses.shares.take(values, who)
+    buses.shares.take(values, who, name)
     return driver.open(values, buses)
 
 
