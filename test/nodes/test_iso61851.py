@@ -175,3 +175,23 @@ def test_a_single_board_computer_is_a_configuration():
     assert check(PARAMS, values, 'iso61851')['device']['contactor_line'] == 17
     with pytest.raises(ParameterError, match=r'contactor_line must be set \(line that closes'):
         check(PARAMS, {k: v for k, v in values.items() if 'contactor' not in k}, 'iso61851')
+
+
+def test_a_block_that_raises_withdraws_and_goes_on_trying(graph, pilot, hardware, monkeypatch):
+    """Without a word on control_pilot: its silence is the controller's fault to see."""
+    hardware.letter = 'B'
+    graph.until(lambda: pilot.heard and pilot.heard[-1].charge_controller_status == 'B2')
+    hardware.letter = 'C'
+    graph.until(lambda: pilot.heard[-1].contactor_commanded)
+    control = pilot._drive.control
+    with monkeypatch.context() as broken:
+        broken.setattr(control, 'step', lambda *_: 1 / 0)
+        graph.until(lambda: pilot.faults.count >= 3 and hardware.latest() and not hardware.offered,
+                    1.0)
+        if isinstance(hardware, Bare):
+            assert hardware.out.contactor, 'the vehicle has its time to stop, as after any stop'
+        hardware.letter = 'B'
+        graph.turn(0.2)
+        assert 'ZeroDivisionError' in pilot.faults.health()[0].message
+    graph.until(lambda: hardware.latest() and hardware.offered == 16.0, 15.0)
+    assert pilot.faults.health()[0].level is Level.OK

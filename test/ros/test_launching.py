@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +56,14 @@ def test_what_ends_is_started_again_later_each_time(tmp_path: Path) -> None:
     assert kept._back_off == 0.2, 'doubled up to the most'
 
 
-def test_a_bad_configuration_ends_the_launch(tmp_path: Path) -> None:
-    other = tmp_path / 'other'
-    run(Kept('x', script('sleep 0.2; exit 2')),
-        Kept('y', script(f'trap "touch {other}; exit 0" INT; while :; do sleep 0.05; done')))
-    assert other.exists(), 'the others end in order'
+def test_a_bad_configuration_ends_its_process_for_good_and_no_other(tmp_path: Path) -> None:
+    log, other = tmp_path / 'starts', tmp_path / 'other'
+    bad = Kept('x', script(f'echo 1 >> {log}; exit 2'))
+    good = Kept('y', script(f'trap "touch {other}; exit 0" INT; while :; do sleep 0.05; done'))
+    began = time.monotonic()
+    run(bad, good, until=lambda: time.monotonic() > began + 1.0)   # twenty first back-offs
+    assert log.read_text().count('1') == 1
+    assert other.exists(), 'it was still there to be asked'
 
 
 def test_without_respawn_the_launch_ends_when_all_have_ended(tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ class WebConfigError(Exception):
     """The web side cannot start as configured: one line with what to do."""
 
 
+class WebAddressError(WebConfigError):
+    """Its address cannot be had now: taken, or not yet there. It may be later."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebConfig:
     """How to serve.
@@ -46,7 +50,8 @@ class WebConfig:
 
 
 def bound(config: WebConfig) -> socket.socket:
-    """The listening socket; WebConfigError if there can be none."""
+    """The listening socket; WebConfigError if there can be none, WebAddressError if there may be
+    one later."""
     try:
         return listen(config.host, config.port)
     except (OSError, UnicodeError) as error:
@@ -59,8 +64,9 @@ def bound(config: WebConfig) -> socket.socket:
             'Permission denied': 'ports below 1024 need CAP_NET_BIND_SERVICE; take a higher one',
         }.get(reason, 'set bridge.host to an address of this machine, e.g. '
               '127.0.0.1')
-        raise WebConfigError(f'bridge: cannot listen on {where} ({reason}): '
-                             f'{hint}') from error
+        kind = WebConfigError if isinstance(error, (UnicodeError, PermissionError)) else (
+            WebAddressError)
+        raise kind(f'bridge: cannot listen on {where} ({reason}): {hint}') from error
 
 
 def credentials_of(config: WebConfig, address: str) -> dict[str, Credential]:

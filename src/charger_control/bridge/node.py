@@ -15,6 +15,7 @@ from rclpy.client import Client
 from rclpy.task import Future
 
 from charger_control.bridge.chargers import NAME
+from charger_control.bridge.config import WebAddressError
 from charger_control.bridge.dimming import Supply
 from charger_control.bridge.state import (
     CHARGING,
@@ -34,6 +35,7 @@ from charger_control.core.heard import Heard
 from charger_control.ros import interfaces
 from charger_control.ros.convert import duration, seconds
 from charger_control.ros.diagnostics import Health, Level
+from charger_control.ros.faults import EndProcessError, StartError
 from charger_control.ros.node import BlockNode, member_name
 from charger_control.ros.parameters import Param, ParameterError
 from charger_control.ros.runner import run
@@ -116,7 +118,7 @@ class BridgeNode(BlockNode):
     """Hears the graph into ``State`` and asks other nodes; decides nothing."""
 
     def __init__(self, **kwargs: Any) -> None:
-        """Serves from here on; ParameterError if it cannot."""
+        """Serves from here on; ParameterError if it cannot, StartError if it cannot now."""
         super().__init__('bridge', PARAMS, **kwargs)
         self._asked: dict[tuple[str, str], Client] = {}
         self._calls: dict[Future, float] = {}
@@ -129,6 +131,8 @@ class BridgeNode(BlockNode):
         self._add_client('', '', interfaces.SET_DIMMING)
         try:
             self.web = Web(config_of(self.values), sources, self.supply, partial(self.ask, ''))
+        except WebAddressError as error:
+            raise StartError(str(error)) from error
         except WebConfigError as error:
             raise ParameterError(str(error)) from error
         _log_to(self.get_logger())
@@ -178,7 +182,8 @@ class BridgeNode(BlockNode):
                 return
             call = client.call_async(request_of(request))
             self._calls[call] = boottime()
-            call.add_done_callback(lambda done: self._answered(done, reply))
+            call.add_done_callback(lambda done: self.faults.run(
+                'an answer', lambda: self._answered(done, reply)))
         except Exception as error:  # noqa: BLE001 - see above; the client gets it as an answer
             reply(Answer(False, 'Internal', f'the node could not be asked: {error}'))
 
@@ -196,7 +201,7 @@ class BridgeNode(BlockNode):
         for call in [c for c, at in self._calls.items() if boottime() - at > FORGET]:
             call.cancel()
         if self.web.failed:
-            raise RuntimeError('the web server does not serve any more')   # the guard restarts us
+            raise EndProcessError('the web server does not serve any more')  # we are started again
 
     def health(self) -> Sequence[Health]:
         """What is served, to how many, and who is silent."""

@@ -148,7 +148,7 @@ class DepotPlan:
                                             self.namespace, {'bridge': values})]
         arguments = ros_arguments(files, self.namespace, self._said.log_level)
         one = program(('bridge',), executables(), files, self.namespace, arguments)
-        return Spec('bridge', one.command, {NAME: 'bridge'}, stop_time=5.0)
+        return Spec('bridge', one.command, {NAME: 'bridge'}, stop_time=5.0, helps=True)
 
 
 def _grid_link(namespace: str) -> Path:

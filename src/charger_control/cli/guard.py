@@ -50,6 +50,7 @@ class Spec:
         delay: s after the start of all until it is started at first.
         stage: at the end, neighbours of the same stage end at the same time; 0: alone.
         lingers: sees to its own end when the guard is gone; others get a signal at once.
+        helps: of no use without the others: the web bridge, simulated devices.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Spec:
     delay: float = 0.0
     stage: int = 0
     lingers: bool = False
+    helps: bool = False
 
 
 class Child:
@@ -115,6 +117,11 @@ class Child:
             return now - self._started > START_GRACE
         return now - self._last_beat > self.spec.beat_timeout
 
+    @property
+    def wanted(self) -> bool:
+        """Whether it runs or is to be started again."""
+        return self.process is not None or self.start_at is not None
+
     def terminate(self) -> None:
         """Asks it to end."""
         if self.process is not None and self.process.poll() is None:
@@ -159,7 +166,10 @@ class Child:
 
 
 class Guard:
-    """Runs children until a signal, the end of one that runs once, or a bad configuration."""
+    """Runs children until a signal, the end of one that runs once, or none of use is left.
+
+    A child with a bad configuration (EXIT_CONFIG) is not started again; the others go on.
+    """
 
     def __init__(self, specs: Sequence[Spec], say: Callable[[str], None] | None = None) -> None:
         self._say = say or _print
@@ -167,8 +177,8 @@ class Guard:
         self._stop = ''
 
     def run(self) -> int:
-        """Returns 0 after a signal, EXIT_CONFIG for a bad configuration, else the exit code of
-        the child that ran once."""
+        """Returns 0 after a signal, EXIT_CONFIG if all that is of use has a bad configuration, else
+        the exit code of the child that ran once."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         ancestors.watch()
@@ -198,9 +208,16 @@ class Guard:
             code = child.ended(now)
             if code is None:
                 continue
-            if code == EXIT_CONFIG or child.spec.once:
+            if child.spec.once:
                 self._stop = f'{child.spec.name} ended with exit code {code}'
                 return code
+            if code == EXIT_CONFIG:
+                child.start_at = None
+                self._say(f'{child.spec.name}: bad configuration, not started again')
+                if not any(one.wanted and not one.spec.helps for one in self._children):
+                    self._stop = f'{child.spec.name} ended with exit code {code}'
+                    return code
+                continue
             wait = (child.start_at or now) - now
             self._say(f'{child.spec.name}: ended ({_of_code(code)}), starts again in {wait:.0f} s')
         return 0

@@ -142,10 +142,10 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
         sys.exit(EXIT_CONFIG)
     if not no_bridge:
         specs.append(Spec('bridge', [sys.executable, '-m', 'charger_control.bridge.node',
-                                     *arguments], stop_time=5.0))
+                                     *arguments], stop_time=5.0, helps=True))
     if line is not None and speed is None:
         specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0,
-                          lingers=True))
+                          lingers=True, helps=True))
     code = Guard(specs).run()
     claims.close()
     sys.exit(_explained(code, files[:-1]))

@@ -112,7 +112,8 @@ def _sim(options: Said, plan: DepotPlan, scenario: Path, log: Path) -> Spec:
                '--control', str(folder / CONTROL)]
     if options.chargers:
         command += ['--chargers', str(options.chargers)]
-    return Spec(SIM, command, {NAME: SIM}, stop_time=8.0, lingers=True)
+    return Spec(SIM, command, {NAME: SIM}, stop_time=8.0, lingers=True,
+                helps=True)
 
 
 def _greet(options: Said, plan: DepotPlan, log: Path | None) -> None:

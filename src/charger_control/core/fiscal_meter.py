@@ -11,6 +11,9 @@ from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
 
 REFUSAL_MEMORY = 60.0
 """s for which a refused sample stays visible."""
+LARGEST = 10_000.0
+"""A and V beyond which a number that is heard is no measurement: the largest fuse that can be
+configured (`vcse.grid_fuse`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class MeterReading:
     energy_course: int = 0
     energy_offset: float = 0.0
     energy_estimated: bool = False
+
+    def absurd(self) -> bool:
+        """Whether no supply has such currents, voltages or such an age; NaN is only unknown."""
+        return self.age < 0.0 or math.isnan(self.age) or any(
+            abs(value) > LARGEST for value in (*self.amperage, *self.voltage))
 
 
 MOST_METERS = 4

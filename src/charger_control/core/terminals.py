@@ -99,9 +99,9 @@ class TerminalWatch:
         self.version = 0
 
     def hear(self, heard: Heard[MeterReading]) -> None:
-        """Takes a reading; one with an error, or published again, says nothing."""
+        """Takes a reading; one with an error, absurd, or published again, says nothing."""
         reading, at = heard.value, heard.at - max(0.0, heard.value.age)
-        if reading.error or not reading.age >= 0.0:
+        if reading.error or reading.absurd():
             return
         if self._samples and at - self._samples[-1][0] < SAMPLE_PERIOD:
             return

@@ -117,7 +117,7 @@ class Voices(Generic[T]):
             self._forget(voices, now)
             if not voices:
                 del self._parties[party]
-        return tuple(name or 'nameless' for voices in self._parties.values()
+        return tuple(_shown(name) for voices in self._parties.values()
                      for name in _together(voices))
 
     def _is_succeeded(self, name: str, voices: dict[str, _Voice[T]], now: float) -> bool:
@@ -134,6 +134,11 @@ class Voices(Generic[T]):
             elif len(voice.words) > 1:
                 voice.words[:-1] = [word for word in voice.words[:-1]
                                     if now - word.at <= self._rule.lag]
+
+
+def _shown(sender: str) -> str:
+    """A name from the network as people are told it."""
+    return (sender if sender.isprintable() else ascii(sender))[:80] or 'nameless'
 
 
 def _node(sender: str) -> str:
@@ -262,8 +267,7 @@ def _highest_meter(_: float, words: Words[MeterReading]) -> MeterReading:
 
 
 def _can_be_reading(reading: MeterReading) -> bool:
-    return not reading.error and reading.age >= 0.0 and not any(
-        math.isinf(value) for value in (*reading.amperage, *reading.voltage))
+    return not reading.error and not reading.absurd()
 
 
 METER: Rule[MeterReading] = Rule(3.0, 1.0, _highest_meter, _can_be_reading,

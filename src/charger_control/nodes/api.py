@@ -150,7 +150,8 @@ class Api(BlockNode):
         executor = self.executor
         if self._closed or executor is None or future.cancelled():
             return
-        executor.create_task(self._written, number, future.exception())
+        executor.create_task(lambda: self.faults.run(
+            'what the store answered', lambda: self._written(number, future.exception())))
 
     def _written(self, number: int, error: BaseException | None) -> None:
         """The write under way has ended, or is given up."""
@@ -191,6 +192,10 @@ class Api(BlockNode):
             self._retry_at = math.inf
             self._restore()
         self._write_next()
+
+    def make_safe(self, why: str) -> None:
+        """A client may have said stop."""
+        self._publish_limit(AmperageLimit(0.0, reason=why))
 
     # -- outputs ---------------------------------------------------------------------------------
     def _publish(self) -> None:

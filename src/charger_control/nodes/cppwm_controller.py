@@ -6,7 +6,14 @@ import math
 import secrets
 from typing import Any
 
-from charger_control.core.cppwm_controller import Controller, ControllerConfig, Flags, Result
+from charger_control.core.cppwm_controller import (
+    AvailableAmperage,
+    Controller,
+    ControllerConfig,
+    Decision,
+    Flags,
+    Result,
+)
 from charger_control.core.cppwm_controller.start_stop import StartStopConfig
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
@@ -187,6 +194,11 @@ class CppwmController(BlockNode):
         if membership is not None:
             live = None if result.decision.flags & Flags.PILOT_SILENT else self._pilot
             membership.ask(now, result, live)
+
+    def make_safe(self, why: str) -> None:
+        """Nothing is offered."""
+        self._publish_available(AvailableAmperage(0.0, 0.0, False))
+        self._publish_decision(Decision(reason=why))
 
     def health(self) -> list[Health]:
         """The decision and what is wrong with its inputs."""

@@ -105,6 +105,11 @@ class HwLimit(BlockNode):
             self._store.put(ROOM, KEY, self._terminals.stored())
         self._store.close()
 
+    def make_safe(self, why: str) -> None:
+        """Nothing is allowed."""
+        self._last = AmperageLimit(0.0, reason=why)
+        self._publish(self._last)
+
     def health(self) -> list[Health]:
         """The limit and what bounds it."""
         level = Level.OK if self._last.amperage > 0.0 else Level.WARN

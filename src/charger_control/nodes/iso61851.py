@@ -148,6 +148,11 @@ class Iso61851(BlockNode):
         self._published = (pilot, now)
         self._publish(pilot)
 
+    def make_safe(self, why: str) -> None:
+        """Withdraws: the board is offered nothing, the contactor opens by the driver's rules."""
+        self._offered = 0.0
+        self._drive.withdraw()
+
     # -- the end ---------------------------------------------------------------------------------
     def stop(self) -> None:
         """No offer; then the vehicle has stop_time to stop."""

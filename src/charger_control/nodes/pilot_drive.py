@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from charger_control.core.heard import Heard
@@ -12,6 +12,7 @@ from charger_control.core.iso61851.duty import amperage_of_duty
 from charger_control.core.iso61851.faults import FaultConfig
 from charger_control.core.iso61851.raw_pilot import RawPilotConfig, RawPilotControl
 from charger_control.core.iso61851.raw_sequence import PhaseConfig
+from charger_control.core.iso61851.raw_types import STEADY_HIGH, RawOrder
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.drivers.ports import CurrentPilot, Pilot, RawPilot, Sample
@@ -63,6 +64,9 @@ class Drive(Protocol):
     def step(self, now: float) -> Step:
         """One tick: reads, decides, orders."""
 
+    def withdraw(self) -> None:
+        """No offer, whatever the block has decided: it cannot decide now."""
+
     def stopped(self, now: float) -> bool:
         """Whether the process may end."""
 
@@ -93,6 +97,10 @@ class CurrentDrive:
         return Step(result.offer or 0.0, result.pilot, result.latch,
                     (note,) if note and note != before else ())
 
+    def withdraw(self) -> None:
+        """See Drive."""
+        self._driver.offer(None)
+
     def stopped(self, now: float) -> bool:
         """See Drive."""
         return self._block.stopped(now, heard(self._driver.latest()))
@@ -102,7 +110,7 @@ class RawDrive:
     """Hardware that only puts out and measures; see Drive."""
 
     def __init__(self, driver: RawPilot, values: dict[str, Any], latched: str) -> None:
-        self._driver = driver
+        self._driver, self._ordered = driver, RawOrder()
         self.control: CurrentPilotControl | RawPilotControl
         self.control = self._block = RawPilotControl(RawPilotConfig(
             connected_phases=values['phases'], board_timeout=driver.timeout,
@@ -123,10 +131,15 @@ class RawDrive:
         """See Drive."""
         sample = self._driver.latest()
         result = self._block.step(now, heard(sample), sample.error)
+        self._ordered = result.order
         self._driver.order(result.order)
         words = tuple(f'{event.kind.value}: {event.detail}' if event.detail else event.kind.value
                       for event in result.events)
         return Step(amperage_of_duty(result.order.duty), result.pilot, result.latch, words)
+
+    def withdraw(self) -> None:
+        """See Drive."""
+        self._driver.order(replace(self._ordered, duty=STEADY_HIGH))
 
     def stopped(self, now: float) -> bool:
         """See Drive."""

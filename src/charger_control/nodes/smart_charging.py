@@ -82,6 +82,10 @@ def config_of(values: dict[str, Any]) -> SmartChargingConfig:
         random_delay=values['random_delay'])
 
 
+LATEST = 2.0**40
+"""Unix s, beyond every session's start."""
+
+
 class SmartCharging(BlockNode):
     """Publishes limits/smart_charging at its rate, and on the second when it changes."""
 
@@ -175,6 +179,11 @@ class SmartCharging(BlockNode):
         self._wall_ahead = self.wall() - now
         self._publish(self._decision.limit)
 
+    def make_safe(self, why: str) -> None:
+        """As where profiles are lost, and not above what counted last."""
+        limit = without_lost(self._decision, self.values['lost_amperage']).limit
+        self._publish(replace(limit, valid_for=LOST_VALID_FOR, reason=why))
+
     # -- the end ---------------------------------------------------------------------------------
     def close(self) -> None:
         """Ends the threads, closes the store."""
@@ -200,7 +209,7 @@ class SmartCharging(BlockNode):
 
 def running_in(value: SessionTransaction) -> Running | None:
     """The session that the session node says runs."""
-    if not value.started_time > 0.0 or not math.isnan(value.ended_time):
+    if not 0.0 < value.started_time < LATEST or not math.isnan(value.ended_time):
         return None
     return Running(value.session_id, Transaction(EVSE, int(value.started_time),
                                                  value.ocpp_transaction_id))

@@ -22,7 +22,7 @@ from launch.actions import (
     TimerAction,
 )
 from launch.event_handlers import OnProcessExit, OnShutdown
-from launch.events import Shutdown, matches_action
+from launch.events import matches_action
 from launch.events.process import SignalProcess
 
 from charger_control.ros import ancestors
@@ -61,7 +61,8 @@ class Claimed:
 class Kept:
     """A process that is started again when it ends, 1 s later, then 2 s, up to 60 s.
 
-    Its exit code 2, a parameter that cannot be taken, ends the launch: a restart would not help.
+    Its exit code 2, a parameter that cannot be taken, is its end for good: a restart would not
+    help. The others go on.
 
     Args:
         name: for people.
@@ -100,7 +101,7 @@ class Kept:
             return hardware and [EmitEvent(event=SignalProcess(
                 signal_number=signal.SIGTERM, process_matcher=matches_action(hardware)))]
         if event.returncode == EXIT_CONFIG:
-            return [EmitEvent(event=Shutdown(reason=f'{self.name}: bad configuration'))]
+            return [LogInfo(msg=f'{self.name}: bad configuration, not started again')]
         if not self._respawn:
             return None
         if time.monotonic() - self._started > HEALTHY:

@@ -23,6 +23,7 @@ from charger_control.core.voices import START_MARK, Voices
 from charger_control.ros.claims import Claims
 from charger_control.ros.convert import from_message, to_message
 from charger_control.ros.diagnostics import Health, Level, Reporter
+from charger_control.ros.faults import Faults, StartError
 from charger_control.ros.interfaces import SERVICE_QOS, ServiceRow, Topic
 from charger_control.ros.parameters import Group, Param, ParameterError, declare
 from charger_control.ros.rules import RULES
@@ -52,7 +53,7 @@ DEFERRED = object()
 """What a service callback returns when the answer comes later through ``Answer``."""
 
 
-class NoClockError(Exception):
+class NoClockError(StartError):
     """A node follows /clock, and there is none."""
 
 
@@ -98,12 +99,14 @@ class BlockNode(Node):
             clock_type=ClockType.STEADY_TIME)
         self._sender = (f'{self.get_fully_qualified_name()}{START_MARK}{secrets.token_hex(4)}')
         self._voices: dict[str, Voices[Any]] = {}
+        self.faults = Faults(self.get_logger(), self.now, self.make_safe)
         self.ticks: list[Ticks] = []
         if self._simulated:
             self._wait_for_clock()
         self._reporter = Reporter(self)
         self._starting_until = self.now() + STARTING
-        self.create_timer(1.0, self._report, clock=self._tick_clock)
+        self.create_timer(1.0, lambda: self.faults.run('diagnostics', self._report),
+                          clock=self._tick_clock)
 
     def checked(self, config_of: Callable[[dict[str, Any]], T], group: str = '') -> T:
         """What ``config_of`` makes of the parameters; ParameterError if it refuses their
@@ -160,7 +163,7 @@ class BlockNode(Node):
         if topic.name in RULES:
             voices = self._voices[topic.name] = Voices(RULES[topic.name])
 
-        def callback(message: Any) -> None:
+        def take(message: Any) -> None:
             word: Heard[Any] | None = Heard(from_message(message), self.now(),
                                             message.header.frame_id,
                                             subscription.get_publisher_count() > 1)
@@ -169,8 +172,10 @@ class BlockNode(Node):
             if word is not None:
                 heard(word)
 
-        subscription = self.create_subscription(topic.type, topic.name, callback,
-                                                topic.reader_qos)
+        place = f'what came on {topic.name}'
+        subscription = self.create_subscription(
+            topic.type, topic.name, lambda message: self.faults.run(place, lambda: take(message)),
+            topic.reader_qos)
 
     def serve(self, row: ServiceRow, answer: Callable[[Any, Answer], None]) -> Service:
         """Answers a service at any later time: ``answer(request, reply)``, then ``reply(...)``.
@@ -181,7 +186,10 @@ class BlockNode(Node):
 
         def callback(request: Any, response: Any) -> Any:
             pending.append(Answer(response))
-            answer(request, pending[-1])
+            reply = pending[-1]
+            raised = self.faults.run(f'service {row.name}', lambda: answer(request, reply))
+            if raised:
+                reply(success=False, code='Internal', message=raised)
             return DEFERRED
 
         service = self.create_service(row.type, row.name, callback, qos_profile=SERVICE_QOS)
@@ -204,12 +212,12 @@ class BlockNode(Node):
 
         def tick() -> None:
             ticks.count += 1
-            step()
+            self.faults.run('its tick', step, safe=True)
 
         self.create_timer(1.0 / rate, tick, clock=self._tick_clock)
 
     def _report(self) -> None:
-        healths = [*self.health(), *self._second_voices()]
+        healths = [*self.health(), *self._second_voices(), *self.faults.health()]
         if self.now() < self._starting_until:
             healths = [replace(h, level=min(h.level, Level.WARN)) for h in healths]
         self._reporter.publish(healths)
@@ -235,6 +243,9 @@ class BlockNode(Node):
 
     def parameters_changed(self, values: dict[str, Any]) -> None:
         """Takes new values of parameters that may change; ValueError refuses them all."""
+
+    def make_safe(self, why: str) -> None:
+        """Says the block's safe value: its tick has failed. Nothing: silence is the safe value."""
 
     def stop(self) -> None:
         """Begins to end: withdraw what was offered."""

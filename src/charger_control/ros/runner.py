@@ -22,7 +22,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from charger_control.ros import ancestors
 from charger_control.ros.claims import Claims
-from charger_control.ros.node import CLAIMED, ENDING, BlockNode, NoClockError
+from charger_control.ros.faults import StartError
+from charger_control.ros.node import CLAIMED, ENDING, BlockNode
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import load
 from charger_control.ros.shared_memory import remove_orphans
@@ -125,11 +126,11 @@ def run(makers: Sequence[Callable[[], BlockNode]], argv: Sequence[str] | None = 
         get_logger('charger_control').fatal(str(error))
         code = EXIT_CONFIG
         beat.goodbye()
-    except NoClockError as error:
+    except StartError as error:
         get_logger('charger_control').fatal(str(error))
     finally:
         for node in nodes:
-            node.close()
+            node.faults.run('close', node.close)
         CLAIMED.by.close()
         rclpy.try_shutdown()
     return code
@@ -158,6 +159,13 @@ def _spin(executor: EventsExecutor, nodes: Sequence[BlockNode], beat: Beat,
             get_logger('charger_control').info(f'{stop[0]}: withdrawing, then ending')
             deadline = time.monotonic() + GOODBYE
             for node in nodes:
-                node.stop()
-        if all(node.stopped() for node in nodes) or time.monotonic() > deadline:
+                node.faults.run('stop', node.stop)
+        if all(_has_stopped(node) for node in nodes) or time.monotonic() > deadline:
             return
+
+
+def _has_stopped(node: BlockNode) -> bool:
+    """Whether it may go; one that cannot even say has its time, as all have."""
+    said: list[bool] = []
+    node.faults.run('stopped', lambda: said.append(node.stopped()))
+    return said == [True]

@@ -6,7 +6,7 @@ import math
 from enum import Enum
 
 from charger_control.core.team.config import TeamConfig
-from charger_control.core.team.types import LeaseTimes, Term
+from charger_control.core.team.types import MOST_TERM, LeaseTimes, Term, is_term
 
 STAGGER = 1.0
 """s by which a candidate waits longer than the one configured before it: two that start at once
@@ -36,6 +36,7 @@ class Election:
         self._electable = config.electable
         self._needed = len(config.members) // 2 + 1
         self.role = Role.FOLLOWING
+        last_term = last_term if 0 <= last_term <= MOST_TERM else 0
         self.number = last_term
         self.sequence = 0
         self.majority_since: float | None = None
@@ -72,7 +73,10 @@ class Election:
                 and self._has_majority(now))
 
     def hear_of(self, now: float, term: Term, sequence: int) -> None:
-        """A leader was heard, or heard of from a member that follows it."""
+        """A leader was heard, or heard of from a member that follows it; what can be no term is
+        not taken."""
+        if not is_term(term[0], self._highest):
+            return
         self._highest = max(self._highest, term[0])
         if term[1] in ('', self._name):
             return
@@ -88,7 +92,7 @@ class Election:
     def hear_namesake(self, now: float, term: int, sequence: int) -> bool:
         """A list under one's own name was heard; True where somebody else must have sent it."""
         known = self.sequence if self.role is Role.LEADING else math.inf  # of an earlier life
-        if (term, sequence) <= (self.number, known):
+        if not is_term(term, self._highest) or (term, sequence) <= (self.number, known):
             return False
         self._highest = max(self._highest, term)
         self.follow(now)

@@ -12,6 +12,7 @@ from charger_control.core.team.types import (
     TeamAllocation,
     TeamRequest,
     Term,
+    is_term,
 )
 
 
@@ -175,7 +176,8 @@ class Member:
         times = self._config.times
         if term == self._term:
             return sequence > self._accepted_sequence
-        return (term > self._term and now - self._started >= times.start_wait
+        return (term > self._term and is_term(term[0], self._term[0])
+                and now - self._started >= times.start_wait
                 and now - self._leader_heard >= times.silence)
 
     def _lease_end(self, now: float, sent: float | None, request_sequence: int, valid_for: float

@@ -46,6 +46,19 @@ class LeaseTimes:
         return self.valid_for + fall_time + self.margin
 
 
+MOST_TERMS_AHEAD = 1 << 24
+"""By which a term that is heard may be above the highest known: a takeover every 5 s for more than
+two years. What is above it is no term of this team, and would be the end of all numbers if it were
+kept: each leader counts on from the highest it has heard of."""
+MOST_TERM = 1 << 48
+"""The highest that is believed of what was stored: of the numbers above none can be counted to."""
+
+
+def is_term(number: int, known: int) -> bool:
+    """Whether a term that was heard can be one, where ``known`` is the highest known."""
+    return 0 <= number <= known + MOST_TERMS_AHEAD
+
+
 LEASE_TIMES = LeaseTimes()
 ALONE = LeaseTimes(silence=0.0, start_wait=0.0, hold=False)
 """A team of one: there is nobody whose share could be given away twice, so nobody waits."""
