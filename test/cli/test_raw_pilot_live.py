@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from live_charger import wait_until
@@ -21,6 +22,8 @@ LOOK = 0.1
 bench/raw_pilot.py is what holds the driver to AT_ONCE."""
 STANDS = 2.0
 """s that an offer may stand after any kill (architecture.md, invariant 6)."""
+ENDED = 9.0
+"""s until an orphan has ended: the vehicle has 6 s to open S2, the process 8."""
 PARAMETERS = {
     'hw_limit': {'fuse': 16.0, 'phases': 3, 'cable': 32.0},
     'vcse': {'fuse': [20.0, 20.0, 20.0]},
@@ -129,6 +132,23 @@ def test_the_control_process_hangs(charging: tuple[LiveComputer, Topics]) -> Non
     wait_until(lambda: not computer.closed and computer.offered == 0.0, 5.0, 'all is withdrawn')
     assert computer.opened(since) <= STANDS     # 'pulses' on the line would be faster
     assert computer.withdrawn(since) <= STANDS
+
+
+def test_its_guard_is_killed(charging: tuple[LiveComputer, Topics]) -> None:
+    """The process is an orphan then: it withdraws, and ends once its contactor is open."""
+    computer, _ = charging
+    assert computer.process is not None
+    pid, since = computer.pid(), time.monotonic()
+    computer.process.process.kill()
+    computer.process.process.wait()
+    wait_until(lambda: not computer.closed and computer.offered == 0.0, ENDED, 'all is withdrawn')
+    wait_until(lambda: not Path(f'/proc/{pid}').exists(), ENDED, 'the process has ended')
+    opened, ended = computer.opened(since), time.monotonic() - since
+    print(f'withdrawn {computer.withdrawn(since):.2f} s, opened {opened:.2f} s, '
+          f'ended {ended:.2f} s after')
+    assert computer.withdrawn(since) <= STANDS
+    assert opened <= ended <= ENDED
+    computer.start(PARAMETERS)
 
 
 def test_it_says_good_bye(charging: tuple[LiveComputer, Topics]) -> None:

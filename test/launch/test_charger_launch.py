@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_charger import QUICK, boottime, wait_until
-from live_launch import NO_LAUNCH, Launched, kill, launched
+from live_charger import CHARGER, QUICK, Process, boottime, wait_until
+from live_launch import FILES, NO_LAUNCH, RUNNER, Launched, kill, launched
 
 from charger_control.cli.graph import visitor
 
@@ -67,6 +68,34 @@ def test_the_killed_are_started_again_with_a_back_off(charger: Launched, block: 
         wait_until(lambda: executor.spin_once(timeout_sec=0.1) or (
             (block, f'/{NAMESPACE}') in node.get_node_names_and_namespaces()), 10.0, 'the node')
     charges(charger)
+
+
+def test_it_says_who_may_find_it(charger: Launched) -> None:
+    assert len(charger.lines('discovery range LOCALHOST: only this machine sees it')) == 1
+    for pid in charger.pids(r'process started with pid \[(\d+)\]'):
+        try:
+            environment = Path(f'/proc/{pid}/environ').read_bytes().split(b'\0')
+        except OSError:     # killed by another test
+            continue
+        assert b'ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST' in environment
+
+
+def test_a_second_one_in_the_namespace_is_refused(charger: Launched, tmp_path: Path) -> None:
+    """Also with `charger up`: whoever started the first."""
+    charges(charger)
+    since = boottime()
+    (tmp_path / 'p.yaml').write_text('')
+    runtime = {'XDG_RUNTIME_DIR': str(charger.folder)}
+    first = charger.process.process.pid
+    for command in (
+            [sys.executable, '-c', RUNNER, str(FILES / 'charger.launch.py'),
+             f'namespace:={NAMESPACE}', 'sim:=true'],
+            [*CHARGER, 'up', '--sim', '--namespace', NAMESPACE]):
+        second = Process(command, runtime)
+        second.wait_for(rf'runs already in namespace /{NAMESPACE} \(pid {first}\)', 20.0)
+        assert second.process.wait(20.0) != 0
+        assert not any('Traceback' in line for line in second.lines)
+    assert all(e['amperage'] > 0.0 for e in charger.events(NAMESPACE, 'offer', since))
 
 
 def test_ctrl_c_withdraws_before_the_devices_go(charger: Launched) -> None:
