@@ -14,7 +14,7 @@ import pytest
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.team import MemberState, Sharing, allocate
+from charger_control.core.team import MemberState, Sharing, TeamRequest, allocate
 from charger_control.core.vcse import Dimming, Vcse, VcseConfig
 
 Case = dict[str, Any]
@@ -36,6 +36,7 @@ def dimmed(fuse: float, power: float | None) -> float:
     """The budget behind a fuse and an external power limit in W."""
     block = Vcse(VcseConfig('depot', (fuse,) * 3, dimming=power is not None))
     if power is not None:
+        block.hear_grid(Heard(MeterReading(voltage=(VOLTAGE,) * 3, amperage=(0.0,) * 3), NOW))
         block.hear_dimming(Heard(Dimming(power), NOW))
     return block.step(NOW).amperage[0]
 
@@ -43,7 +44,9 @@ def dimmed(fuse: float, power: float | None) -> float:
 def beside(fuse: float, measured: float, drawn: float) -> float:
     """The budget behind a fuse beside other loads, where the meter counts the team too."""
     block = Vcse(VcseConfig('depot', (fuse,) * 3, margin=0.0, grid_meter=True))
-    block.hear_grid(Heard(MeterReading(amperage=(measured,) * 3), NOW), (drawn,) * 3)
+    for at in (NOW - 1.0, NOW):
+        block.hear_team(Heard(TeamRequest(amperage=(drawn,) * 3), at))
+    block.hear_grid(Heard(MeterReading(amperage=(measured,) * 3), NOW))
     return block.step(NOW).amperage[0]
 
 

@@ -325,7 +325,7 @@ class Blocks:
         """A reading of the charger's meter, and the same of the grid's."""
         self.api.hear_meter(heard)
         self.supply.hear_meter(heard)
-        self.vcse.hear_grid(heard, heard.value.amperage)
+        self.vcse.hear_grid(heard)
 
     def amperages(self, now: float) -> tuple[float, float, float]:
         """A per phase of api, smart charging, and dimming (which is per phase of the team)."""

@@ -27,6 +27,14 @@ def vcse(**fields: object) -> Vcse:
     return Vcse(VcseConfig('depot', FUSE, **fields))  # type: ignore[arg-type]
 
 
+def hear(block: Vcse, heard: Heard[MeterReading], drawn: Phases) -> None:
+    """A reading of the grid meter, and what the team drew before and at its instant."""
+    at = heard.at - heard.value.age
+    for before in (0.05, 0.0):
+        block.hear_team(Heard(TeamRequest(amperage=drawn), at - before))
+    block.hear_grid(heard)
+
+
 UNKNOWN = 3 * 253.0
 """V of three phases together that nobody measures."""
 
@@ -42,31 +50,31 @@ def test_without_anything_else_the_fuse_is_the_budget() -> None:
 class TestGridMeter:
     def test_the_other_loads_and_the_margin_are_taken_off_per_phase(self) -> None:
         block = vcse(grid_meter=True)
-        block.hear_grid(grid(0.0, (30.0, 20.0, 3.0)), (10.0, 20.0, 10.0))
+        hear(block, grid(0.0, (30.0, 20.0, 3.0)), (10.0, 20.0, 10.0))
         budget = block.step(0.0)
         assert budget.amperage == (42.0, 62.0, 62.0)
         assert budget.reason == 'other loads on the grid meter'
 
     def test_a_meter_of_the_other_loads_alone(self) -> None:
         block = vcse(grid_meter=True, grid_meter_has_team=False)
-        block.hear_grid(grid(0.0, (30.0, 20.0, 3.0)), (10.0, 20.0, 10.0))
+        hear(block, grid(0.0, (30.0, 20.0, 3.0)), (10.0, 20.0, 10.0))
         assert block.step(0.0).amperage == (32.0, 42.0, 59.0)
 
     def test_feed_in_adds_nothing_above_the_fuse(self) -> None:
         block = vcse(grid_meter=True, margin=0.0)
-        block.hear_grid(grid(0.0, (-20.0, 0.0, 0.0)), NOTHING)
+        hear(block, grid(0.0, (-20.0, 0.0, 0.0)), NOTHING)
         assert block.step(0.0).amperage == FUSE
 
     def test_what_the_team_draws_counts_as_nothing_where_it_is_unknown(self) -> None:
         block = vcse(grid_meter=True, margin=0.0)
-        block.hear_grid(grid(0.0, (30.0, 30.0, 30.0)), (math.nan, 10.0, -5.0))
+        hear(block, grid(0.0, (30.0, 30.0, 30.0)), (math.nan, 10.0, -5.0))
         assert block.step(0.0).amperage == (33.0, 43.0, 33.0)
 
     def test_a_rise_counts_once_it_has_lasted_a_fall_after_30_s(self) -> None:
         block = vcse(grid_meter=True, margin=0.0, other_loads_rise=2.0)
 
         def at(now: float, others: float) -> float:
-            block.hear_grid(grid(now, (others,) * 3), NOTHING)
+            hear(block, grid(now, (others,) * 3), NOTHING)
             return block.step(now).amperage[0]
         assert at(0.0, 10.0) == 53.0
         assert at(1.0, 40.0) == 53.0      # a spike, or the skew between two meters
@@ -81,19 +89,24 @@ class TestGridMeter:
         block = vcse(grid_meter=True, margin=0.0)
         for k in range(100):
             now = 0.2 * k
-            block.hear_grid(grid(now, (2.0 if now < 5.0 else 34.0,) * 3),
-                            (0.0 if now < 14.0 else 32.0,) * 3)
+            hear(block, grid(now, (2.0 if now < 5.0 else 34.0,) * 3),
+                 (0.0 if now < 14.0 else 32.0,) * 3)
             assert block.step(now).amperage == (61.0, 61.0, 61.0)
 
-    def test_above_the_fuse_a_rise_counts_at_once(self) -> None:
+    def test_above_the_fuse_it_falls_by_the_excess_and_a_rise_counts_once_two_agree(self) -> None:
         block = vcse(grid_meter=True, margin=0.0)
-        block.hear_grid(grid(0.0, (10.0,) * 3), NOTHING)
-        block.hear_grid(grid(0.5, (70.0, 60.0, 10.0)), (30.0, 30.0, 0.0))
-        assert block.step(0.5).amperage == (23.0, 53.0, 53.0)
+        hear(block, grid(0.0, (10.0,) * 3), NOTHING)
+        assert block.step(0.0).amperage == (53.0, 53.0, 53.0)
+        hear(block, grid(0.5, (70.0, 60.0, 10.0)), (30.0, 30.0, 0.0))
+        budget = block.step(0.5)
+        assert budget.amperage == (46.0, 53.0, 53.0)
+        assert 'more than its fuse' in budget.reason
+        hear(block, grid(1.5, (70.0, 60.0, 10.0)), (30.0, 30.0, 0.0))
+        assert block.step(1.5).amperage == (23.0, 53.0, 53.0)
 
     def test_silent_for_3_s_it_does_not_rise_for_10_s_the_most_is_counted(self) -> None:
         block = vcse(grid_meter=True, margin=0.0, dimming=True, other_loads_max=50.0)
-        block.hear_grid(grid(0.0, (13.0,) * 3), NOTHING)
+        hear(block, grid(0.0, (13.0,) * 3), NOTHING)
         block.hear_dimming(Heard(Dimming(690.0 * 20.0), 0.0))
         assert block.step(2.0).amperage == pytest.approx((20.0,) * 3)
         block.hear_dimming(Heard(Dimming(math.nan), 3.0))
@@ -103,7 +116,7 @@ class TestGridMeter:
         lost = block.step(10.5)
         assert lost.amperage == (13.0,) * 3
         assert 'grid meter silent for 10 s' in lost.reason
-        block.hear_grid(grid(11.0, (13.0,) * 3), NOTHING)
+        hear(block, grid(11.0, (13.0,) * 3), NOTHING)
         assert block.step(11.0).amperage == (50.0,) * 3
 
     def test_never_heard_the_most_is_counted_by_default_all_there_is(self) -> None:
@@ -112,7 +125,7 @@ class TestGridMeter:
 
     def test_the_age_of_a_reading_counts(self) -> None:
         block = vcse(grid_meter=True, margin=0.0)
-        block.hear_grid(grid(5.0, (13.0,) * 3, age=4.0), NOTHING)
+        hear(block, grid(5.0, (13.0,) * 3, age=4.0), NOTHING)
         assert block.step(5.0).amperage == NOTHING     # nothing before, and it does not rise
         assert 'silent for 4 s' in block.step(5.0).reason
 
@@ -121,13 +134,13 @@ class TestGridMeter:
         grid(1.0, (1e6, 1.0, 1.0)), grid(1.0, (1.0, 1.0, 1.0), error='no answer')])
     def test_what_cannot_be_renews_nothing(self, reading: Heard[MeterReading]) -> None:
         block = vcse(grid_meter=True, margin=0.0)
-        block.hear_grid(reading, NOTHING)
+        block.hear_grid(reading)
         assert block.step(1.0).amperage == NOTHING
         assert block.refused == (0 if reading.value.error else 1)
 
     def test_the_supply_may_carry_more_than_the_teams_own_fuse(self) -> None:
         block = vcse(grid_meter=True, grid_fuse=(100.0,) * 3)
-        block.hear_grid(grid(0.0, (20.0, 60.0, 99.5)), NOTHING)
+        hear(block, grid(0.0, (20.0, 60.0, 99.5)), NOTHING)
         assert block.step(0.0).amperage == (63.0, 39.0, 0.0)
 
 
@@ -158,7 +171,7 @@ class TestDimming:
     def test_the_measured_voltage_counts_while_it_is_fresh_and_can_be_trusted(self) -> None:
         block = vcse(dimming=True, grid_meter=True, other_loads_max=0.0)
         low = MeterReading(amperage=NOTHING, voltage=(210.0,) * 3)
-        block.hear_grid(Heard(low, 0.0), NOTHING)
+        block.hear_grid(Heard(low, 0.0))
         assert block.step(0.0).amperage == pytest.approx((4200 / 630,) * 3)
         assert block.step(11.0).amperage == pytest.approx((4200 / UNKNOWN,) * 3)
 
@@ -216,7 +229,7 @@ class TestParent:
 
 def test_the_lowest_wins_on_each_phase_and_says_so() -> None:
     block = vcse(grid_meter=True, margin=0.0, parent='site')
-    block.hear_grid(grid(0.0, (50.0, 0.0, 0.0)), NOTHING)
+    hear(block, grid(0.0, (50.0, 0.0, 0.0)), NOTHING)
     budget = block.step(0.0, ParentAllocation(30.0, 8.0, 'fair share'))
     assert budget.amperage == (13.0, 30.0, 30.0)
     assert budget.reason == 'other loads on the grid meter; team site: fair share'

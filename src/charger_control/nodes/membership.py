@@ -116,7 +116,7 @@ class Membership:
             phase_map=tuple(values['team.phase_map']),
             phases_in_use=active or (1 if decision.phases == 1 else 7),
             priority=values['team.priority'], weight=values['team.weight'], vehicle_status=status,
-            amperage=charging.amperage,
+            amperage=charging.amperage, amperage_age=result.amperage_age,
             energy=0.0 if start is None else max(0.0, charging.energy_imported - start),
             waiting=0.0 if self._waiting_since is None else now - self._waiting_since)
 

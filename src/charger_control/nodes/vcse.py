@@ -8,10 +8,11 @@ from typing import Any
 from charger_control.core import voices
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import UNKNOWN_PHASES, Phases
+from charger_control.core.limits import Phases
 from charger_control.core.team import TeamAllocation, TeamRequest
 from charger_control.core.vcse import Dimming, TeamBudget, VcseConfig
 from charger_control.core.vcse import Vcse as Budgeter
+from charger_control.core.vcse.grid_watch import DRAWN_TIMEOUT
 from charger_control.core.voices import Voices
 from charger_control.nodes import parent_team
 from charger_control.nodes.membership import first_sequence
@@ -32,9 +33,6 @@ from charger_control.ros.runner import run
 from charger_control.store.place import store_file
 from charger_control.store.store import Store
 
-DRAWN_TIMEOUT = 10.0
-"""s for which what the team says it draws counts; after that its draw counts as other loads. Longer
-than a takeover, during which nobody says it, and nobody is raised."""
 LISTEN = 5.0
 """s after its start in which a reading of the grid meter waits for what the team draws, and the
 budget for the reading: until then the team has the budget of before."""
@@ -54,9 +52,13 @@ PARAMS = (
     Param('other_loads_max', float('nan'), 'what the other loads are counted at while the grid '
           'meter is silent; .nan: all of grid_fuse', 'A', low=0.0, high=10_000.0, nan=True),
     Param('other_loads_rise', 10.0, 'how long the other loads must have risen before that counts; '
-          'a phase above its fuse counts at once', 's', low=0.0, high=60.0),
-    Param('other_loads_fall', 30.0, 'how long they must have fallen before that counts', 's',
-          low=0.0, high=900.0),
+          'one that leads above the fuse counts as soon as a second reading agrees', 's', low=0.0,
+          high=60.0),
+    Param('other_loads_fall', 30.0, 'how long they must have fallen before that counts; a load '
+          'that comes and goes counts as on for longer each time, up to 900 s', 's', low=0.0,
+          high=900.0),
+    Param('vehicle_fall_time', 6.0, 'time that a vehicle may take to obey a lower signal', 's',
+          low=0.5, high=30.0),
     Param('grid_meter_silent', 3.0, 'silence of the grid meter until the budget does not rise',
           's', low=0.5, high=60.0),
     Param('grid_meter_lost', 10.0, 'silence of the grid meter until other_loads_max counts', 's',
@@ -88,6 +90,7 @@ def config_of(values: dict[str, Any]) -> VcseConfig:
         grid_meter_has_team=values['grid_meter_has_team'],
         other_loads_max=most if most >= 0.0 else None,
         other_loads_rise=values['other_loads_rise'], other_loads_fall=values['other_loads_fall'],
+        vehicle_fall_time=values['vehicle_fall_time'],
         grid_meter_silent=values['grid_meter_silent'], grid_meter_lost=values['grid_meter_lost'],
         dimming=values['dimming'], dimming_timeout=values['dimming_timeout'],
         dimming_failsafe_power=values['dimming_failsafe_power'], parent=values['parent'],
@@ -138,16 +141,16 @@ class Vcse(BlockNode):
                 heard.value.accepted_term < before.value.accepted_term):
             return  # of a leader that does not know yet that it leads no more
         self._request = heard
+        self._vcse.hear_team(heard)
+        self._look()
 
     def _on_grid(self, heard: Heard[MeterReading]) -> None:
-        drawn = UNKNOWN_PHASES
-        if self._request is not None and self._request.silence(heard.at) <= DRAWN_TIMEOUT:
-            drawn = self._request.value.amperage
-        elif heard.at < self._listen_until and self._config.grid_meter_has_team:
+        if (heard.at < self._listen_until and self._config.grid_meter_has_team
+                and self._request is None):
             return
         if not heard.value.error:
             self._grid_at = heard.at
-        self._vcse.hear_grid(heard, drawn)
+        self._vcse.hear_grid(heard)
         self._look()
 
     def _on_parent(self, heard: Heard[TeamAllocation]) -> None:

@@ -41,8 +41,11 @@ class OfflineCharger:
         vehicle: what is plugged in, or None.
     """
 
-    def __init__(self, name: str, team: str, size: int, phase_map: tuple[int, ...]) -> None:
+    def __init__(self, name: str, team: str, size: int, phase_map: tuple[int, ...],
+                 amperage: float = HW_AMPERAGE) -> None:
+        """``amperage``: A per phase that it allows."""
         self.name, self.phase_map = name, phase_map
+        self._hw_amperage = amperage
         self.amperage: Phases = NO_PHASES
         self.vehicle: Ev | None = None
         self._config = MemberConfig(team, name, times=lease_times(size))
@@ -123,7 +126,7 @@ class OfflineCharger:
             self._waiting_since = now
         waiting = 0.0 if self._waiting_since is None else now - self._waiting_since
         return self._member.request(now, TeamRequest(
-            requested_amperage=HW_AMPERAGE if wants else 0.0, drawable_amperage=drawable,
+            requested_amperage=self._hw_amperage if wants else 0.0, drawable_amperage=drawable,
             fall_time=FALL_TIME, phase_map=self.phase_map, phases_in_use=active or 7,
             vehicle_status='A' if vehicle is None else vehicle.letter, amperage=self.amperage,
             energy=0.0 if vehicle is None else vehicle.energy - self._session_energy,
@@ -133,6 +136,11 @@ class OfflineCharger:
         """Takes a leader's list."""
         if not self._is_down:
             self._member.hear(now, allocation)
+
+    @property
+    def offered(self) -> float:
+        """A per phase that it signals; 0: none."""
+        return self._offered
 
     @property
     def last_vehicle(self) -> Ev | None:
@@ -154,7 +162,8 @@ class OfflineCharger:
         self._recent = RecentMaximum(FALL_TIME)
 
     def _control(self, now: float) -> None:
-        allowed = min(HW_AMPERAGE, self._member.in_force(now).amperage) if self._wants else 0.0
+        granted = self._member.in_force(now).amperage
+        allowed = min(self._hw_amperage, granted) if self._wants else 0.0
         charging, _ = self._start_stop.step(
             now, allowed, connected=self.vehicle is not None, closed=self._offered > 0.0,
             own_enable=False)

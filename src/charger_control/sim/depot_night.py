@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import UNKNOWN_PHASES
 from charger_control.core.team import Leader, TeamAllocation, TeamConfig
 from charger_control.core.vcse import TeamBudget, Vcse, VcseConfig
 from charger_control.sim.depot_charger import RESTART, OfflineCharger
@@ -22,8 +21,6 @@ from charger_control.sim.grid_log import LogRow
 TEAM = 'depot'
 CANDIDATES = ('team', 'standby')
 """Those that may lead; `kill` with process: team is the first."""
-DRAWN_TIMEOUT = 5.0
-"""s for which what the team says it draws counts, as in nodes/vcse.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,6 @@ class DepotNight:
         self._returns: dict[str, tuple[float, int]] = {}
         self._vcse = Vcse(VcseConfig(
             TEAM, parameters.fuse, grid_meter=True, other_loads_max=parameters.other_loads_max))
-        self._drawn: Heard[Phases] | None = None
         self._meter_silent_until = -1.0
         self._events: list[str] = []
         self.budget: TeamBudget = self._vcse.step(0.0)
@@ -90,11 +86,8 @@ class DepotNight:
             flows.append(on_supply(charger.amperage, charger.phase_map))
         self.supply.step(now, _sum(flows))
         if now >= self._meter_silent_until:
-            drawn = UNKNOWN_PHASES  # what the team says it draws, as far as that is new
-            if self._drawn is not None and self._drawn.silence(now) <= DRAWN_TIMEOUT:
-                drawn = self._drawn.value
             self._vcse.hear_grid(Heard(MeterReading(
-                voltage=self.supply.voltage, amperage=self.supply.amperage), now), drawn)
+                voltage=self.supply.voltage, amperage=self.supply.amperage), now))
         self.budget = self._vcse.step(now)
         self._share(now)
         events, self._events = '; '.join(self._events), []
@@ -119,7 +112,7 @@ class DepotNight:
                 leader.persisted(now, step.persist)
                 step = leader.step(now, budget)
             if step.allocation is not None:
-                self._drawn = Heard(leader.total(now).amperage, now)
+                self._vcse.hear_team(Heard(leader.total(now), now))
                 self._tell(now, step.allocation, leaders)
 
     def _tell(self, now: float, allocation: TeamAllocation, leaders: Sequence[Leader]) -> None:

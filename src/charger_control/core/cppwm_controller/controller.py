@@ -51,6 +51,7 @@ class Result:
 
     Attributes:
         minimum_amperage, drawable_amperage: for the team's request, A per phase.
+        amperage_age: s, how old the measured amperage in ``charging`` is.
     """
 
     decision: Decision
@@ -58,6 +59,7 @@ class Result:
     charging: Charging
     drawable_amperage: float
     minimum_amperage: float = MIN_AMPERAGE
+    amperage_age: float = 0.0
 
 
 class Controller:
@@ -181,7 +183,8 @@ class Controller:
             AvailableAmperage(commanded, available, available > 0.0, phases, config.valid_for),
             self._charging(now, decision, available, pilot),
             self._drawable.step(now, pilot, self._live_amperage(now),
-                                hard or self._config.installed_amperage))
+                                hard or self._config.installed_amperage),
+            amperage_age=0.0 if self._meter is None else self._meter.silence(now))
 
     # -- parts -----------------------------------------------------------------------------------
     def _request(self, now: float, opinions: Mapping[str, Opinion], effective: float,

@@ -114,7 +114,7 @@ class Member:
             self._allocated if now < self._ends_at else 0.0, wish.drawable_amperage,
             wish.fall_time, wish.phase_map, wish.phases_in_use, wish.priority, wish.weight,
             wish.vehicle_status, wish.amperage, wish.energy, wish.waiting,
-            max(self._config.failsafe_amperage, wish.failsafe_amperage))
+            max(self._config.failsafe_amperage, wish.failsafe_amperage), wish.amperage_age)
 
     def hear(self, now: float, heard: TeamAllocation) -> bool:
         """Takes a leader's list, if it may.

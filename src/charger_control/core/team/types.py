@@ -70,7 +70,7 @@ def lease_times(members: int) -> LeaseTimes:
 
 
 _NUMBERS = ('requested_amperage', 'minimum_amperage', 'allocated_amperage', 'drawable_amperage',
-            'fall_time', 'waiting', 'failsafe_amperage')
+            'fall_time', 'waiting', 'failsafe_amperage', 'amperage_age')
 
 
 @lru_cache(maxsize=256)
@@ -105,11 +105,13 @@ class TeamRequest:
     energy: float = 0.0
     waiting: float = 0.0
     failsafe_amperage: float = 0.0
+    amperage_age: float = 0.0
 
     def refusal(self) -> str:
         """Why this request cannot be taken, in words; '' for a good one."""
         numbers = (self.requested_amperage, self.minimum_amperage, self.allocated_amperage,
-                   self.drawable_amperage, self.fall_time, self.waiting, self.failsafe_amperage)
+                   self.drawable_amperage, self.fall_time, self.waiting, self.failsafe_amperage,
+                   self.amperage_age)
         if not (min(numbers) >= 0.0 and sum(numbers) < math.inf):  # NaN fails one of the two
             for name, value in zip(_NUMBERS, numbers, strict=True):
                 if not 0.0 <= value < math.inf:

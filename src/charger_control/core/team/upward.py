@@ -32,7 +32,7 @@ def total_request(now: float, accounts: Mapping[str, Account],
     """
     asked, drawable, measured, failsafe = ([0.0, 0.0, 0.0] for _ in range(4))
     wanting: list[TeamRequest] = []
-    waiting = 0.0
+    waiting = oldest = 0.0
     letters = set()
     for account in accounts.values():
         request = account.request
@@ -43,6 +43,8 @@ def total_request(now: float, accounts: Mapping[str, Account],
                 wanting.append(request)
                 wish = needs(request)
                 waiting = max(waiting, request.waiting + now - account.heard_at)
+            if request.phase_map and any(a > 0.0 for a in request.amperage):
+                oldest = max(oldest, request.amperage_age + now - account.heard_at)
             for own, supply in enumerate(request.phase_map):
                 if not math.isnan(request.amperage[own]):
                     measured[supply - 1] += request.amperage[own]
@@ -66,4 +68,5 @@ def total_request(now: float, accounts: Mapping[str, Account],
         amperage=(measured[0], measured[1], measured[2]),
         energy=sum(energies) / len(energies) if energies else 0.0,
         waiting=waiting,
-        failsafe_amperage=max(failsafe))
+        failsafe_amperage=max(failsafe),
+        amperage_age=oldest)

@@ -4,9 +4,9 @@ Per phase the least of: the fuse, the supply's fuse less the other loads, an ext
 what a parent team allocates. Every input has an expiry, and none that is lost means "unlimited".
 """
 
-from charger_control.core.vcse.block import OtherLoads, Vcse
+from charger_control.core.vcse.block import Vcse
 from charger_control.core.vcse.config import VcseConfig, check_no_cycle
 from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
 
-__all__ = ['Dimming', 'OtherLoads', 'ParentAllocation', 'TeamBudget', 'Vcse', 'VcseConfig',
+__all__ = ['Dimming', 'ParentAllocation', 'TeamBudget', 'Vcse', 'VcseConfig',
            'check_no_cycle']

@@ -11,6 +11,7 @@ from charger_control.core.heard import Heard, RecentMaximum
 from charger_control.core.limits import Phases
 from charger_control.core.power import STOP_AMPERAGE, PhaseVoltages
 from charger_control.core.vcse.config import VcseConfig
+from charger_control.core.vcse.grid_watch import GridWatch
 from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
 
 if TYPE_CHECKING:  # the team's own modules import this package
@@ -20,23 +21,6 @@ PHASES = 3
 LARGEST_AMPERAGE = 10_000.0
 """A per phase: more is absurd for a reading of the grid meter, and stands for "not known" where
 the most must be counted."""
-
-
-class OtherLoads:
-    """Low-pass of the other loads: a rise counts once it has lasted, a fall much later.
-
-    What counts is the most, over ``fall`` s, of the least over ``rise`` s.
-    """
-
-    def __init__(self, rise: float, fall: float) -> None:
-        """``rise``, ``fall``: s."""
-        self._most_negative = RecentMaximum(rise)
-        self._most = RecentMaximum(fall)
-
-    def hear(self, now: float, amperage: float, urgent: bool = False) -> float:
-        """Takes a sample in A, returns what counts; ``urgent``: the sample counts at once."""
-        lasting = -self._most_negative.update(now, -amperage)
-        return self._most.update(now, amperage if urgent else lasting)
 
 
 class Vcse:
@@ -50,9 +34,7 @@ class Vcse:
 
     def __init__(self, config: VcseConfig) -> None:
         self._config = config
-        self._loads = [OtherLoads(config.other_loads_rise, config.other_loads_fall)
-                       for _ in range(PHASES)]
-        self._others: Heard[Phases] | None = None
+        self._watch = GridWatch(config)
         self._grid: Heard[MeterReading] | None = None
         self._dimming: Heard[Dimming] | None = None
         self._voltages = PhaseVoltages(config.grid_meter_lost)
@@ -68,13 +50,15 @@ class Vcse:
         """What the point of supply carries, A on each phase."""
         return self._config.grid_fuse or self._config.fuse
 
-    def hear_grid(self, heard: Heard[MeterReading], drawn: Phases) -> None:
+    def hear_team(self, heard: Heard[TeamRequest]) -> None:
+        """Takes the team's total request: what it draws, and how old that is."""
+        request = heard.value
+        self._watch.hear_team(heard.at - max(0.0, request.amperage_age), request.amperage)
+
+    def hear_grid(self, heard: Heard[MeterReading]) -> None:
         """Takes a reading of the grid meter.
 
-        Args:
-            heard: one with an error, or without all three phase currents, renews nothing.
-            drawn: what the team draws on each supply phase, A, as its request says; NaN counts
-                as nothing, so that the other loads are not counted too low.
+        One with an error, or without all three phase currents, renews nothing.
         """
         reading = heard.value
         if reading.error:
@@ -88,13 +72,8 @@ class Vcse:
         if self._grid is not None and at < self._grid.at:
             return
         self._grid = Heard(reading, at)
-        others = []
-        for p in range(PHASES):
-            total = reading.amperage[p]
-            team = drawn[p] if self._config.grid_meter_has_team and drawn[p] > 0.0 else 0.0
-            urgent = self._config.grid_meter_has_team and total > self.grid_fuse[p]
-            others.append(self._loads[p].hear(at, max(0.0, total - team), urgent))
-        self._others = Heard((others[0], others[1], others[2]), at)
+        given = None if self._started is None else self._last
+        self._watch.hear_grid(heard.at, at, reading.amperage, given)
 
     def hear_dimming(self, heard: Heard[Dimming]) -> str:
         """Takes a heartbeat; returns '' or why it was refused (then it counts as silence)."""
@@ -162,16 +141,18 @@ class Vcse:
         """What the other loads leave of the point of supply."""
         config, fuse = self._config, self.grid_fuse
         most = config.other_loads_max
-        silence = math.inf if self._others is None else self._others.silence(now)
-        if self._others is None or silence > config.grid_meter_lost:
-            words = 'never heard' if self._others is None else f'silent for {silence:.0f} s'
-            others: Phases = fuse if most is None else (most, most, most)
-            return self._left(others), f'grid meter {words}: other loads counted at their most'
-        left = self._left(self._others.value)
+        silence = math.inf if self._grid is None else self._grid.silence(now)
+        others, limits = self._watch.others(now), self._watch.limits(now)
+        if not self._watch.known or silence > config.grid_meter_lost:
+            words = 'never heard' if self._grid is None else f'silent for {silence:.0f} s'
+            lost: Phases = fuse if most is None else (most, most, most)
+            return self._left(lost), f'grid meter {words}: other loads counted at their most'
+        left = _least(self._left(others), limits)
         if silence > config.grid_meter_silent:
-            left = (min(left[0], self._last[0]), min(left[1], self._last[1]),
-                    min(left[2], self._last[2]))
-            return left, f'grid meter silent for {silence:.0f} s: the budget does not rise'
+            return _least(left, self._last), (
+                f'grid meter silent for {silence:.0f} s: the budget does not rise')
+        if left != self._left(others):
+            return left, 'the supply carries more than its fuse: lowered by the excess'
         return left, 'other loads on the grid meter'
 
     def _left(self, others: Phases) -> Phases:
@@ -200,3 +181,8 @@ class Vcse:
     def _refuse(self, why: str) -> None:
         self.refused += 1
         self.last_refusal = why
+
+
+def _least(one: Phases, other: Phases) -> Phases:
+    """The lower of both on each phase."""
+    return min(one[0], other[0]), min(one[1], other[1]), min(one[2], other[2])

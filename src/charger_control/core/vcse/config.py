@@ -23,9 +23,11 @@ class VcseConfig:
         other_loads_max: what the other loads may reach, counted while the meter is silent; None:
             all of ``grid_fuse``, so that nothing is left.
         other_loads_rise: how long the other loads must have risen before that counts: longer than
-            the team takes to say what it draws, a takeover included. A phase above its fuse counts
-            at once.
-        other_loads_fall: how long they must have fallen before that counts.
+            the team takes to say what it draws, a takeover included. One that leads above the fuse
+            counts as soon as a second reading agrees.
+        other_loads_fall: how long they must have fallen before that counts; a load that comes and
+            goes is counted as on for longer each time, up to 15 min (``other_loads.py``).
+        vehicle_fall_time: how long a vehicle may take to obey a lower signal.
         grid_meter_silent: after that the budget does not rise.
         grid_meter_lost: after that ``other_loads_max`` counts.
         dimming: whether a power limit with a heartbeat is expected.
@@ -46,6 +48,7 @@ class VcseConfig:
     other_loads_max: float | None = None
     other_loads_rise: float = 10.0
     other_loads_fall: float = 30.0
+    vehicle_fall_time: float = 6.0
     grid_meter_silent: float = 3.0
     grid_meter_lost: float = 10.0
     dimming: bool = False
