@@ -293,7 +293,7 @@ def test_4200_w_above_235_v_say_why_nothing_charges_where_nothing_can_switch():
     assert '4200 W (5.83 A on 3 phases: less than 6 A)' in smart.reason
     vcse = Vcse(VcseConfig('depot', (80.0,) * 3, dimming=True, grid_meter=True))
     vcse.hear_dimming(Heard(Dimming(4200.0), 0.0))
-    vcse.hear_grid(volts(0.0, 240.0, amperage=NO_CURRENT), NO_CURRENT)
+    vcse.hear_grid(volts(0.0, 240.0, amperage=NO_CURRENT))
     assert ('dimmed to 4200 W: 5.83 A on each of three phases at 240 V, less than the 6 A that a '
             'vehicle needs') in vcse.step(0.0).reason
 

@@ -111,6 +111,7 @@ class TestOtherLoads:
         graph.say(VCSE_REQUEST, total(18.0))
         graph.until(lambda: node._request is not None)
         for _ in range(5):
+            graph.say(VCSE_REQUEST, total(18.0))
             graph.say(GRID_METER, self.reading(20.0))
             graph.turn(0.1)
         assert budgets and {b.amperage for b in budgets} == {(20.0,) * 3}

@@ -191,7 +191,7 @@ class Vcse(BlockNode):
         return self._vcse.step(now, self._parent and self._parent.lends(now))
 
     def _step(self) -> None:
-        if self._grid_at == -math.inf and self.now() < self._listen_until:
+        if self.now() < self._listen_until and not self._vcse.knows_others:
             return
         self._budget = self._next()
         self._publish(self._budget)

@@ -50,6 +50,11 @@ class Vcse:
         """What the point of supply carries, A on each phase."""
         return self._config.grid_fuse or self._config.fuse
 
+    @property
+    def knows_others(self) -> bool:
+        """Whether the other loads have been seen beside what the team draws."""
+        return self._watch.known
+
     def hear_team(self, heard: Heard[TeamRequest]) -> None:
         """Takes the team's total request: what it draws, and how old that is."""
         request = heard.value
