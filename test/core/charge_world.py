@@ -142,7 +142,7 @@ class World:
         heard = self.ears['control_pilot'].hear(Heard(pilot, self.now, sender))
         if heard is not None:
             self.controller.hear_pilot(heard)
-        if pilot.error:
+        if pilot.error or not pilot.age >= 0.0 or not 0.0 <= pilot.signaled_amperage <= 800.0:
             return
         note(self.pilots, self.now, pilot, sender, 2.0)
         if len({(p.vehicle_status, p.charge_controller_status)

@@ -17,8 +17,8 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.limits import AmperageLimit
 from charger_control.drivers.pilots.evse_din import EvseDin, EvseDinConfig
-from charger_control.drivers.pilots.phoenix import Phoenix, PhoenixConfig
-from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, SerialBoard
+from charger_control.drivers.pilots.phoenix import Phoenix
+from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, PhoenixConfig, SerialBoard
 from charger_control.drivers.ports import AnswerError
 from charger_control.sim.board_log import BoardLog
 from charger_control.sim.charge_point import ChargePoint, ChargePointParameters

@@ -20,7 +20,7 @@ from charger_control.core.cppwm_controller.types import AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import SILENCE, AmperageLimit, Phases
+from charger_control.core.limits import MAX_AMPERAGE, SILENCE, AmperageLimit, Phases, watched
 from charger_control.core.team.types import TeamAllocation
 from charger_control.core.vcse.types import Dimming, TeamBudget
 
@@ -188,7 +188,9 @@ def _height(limit: AmperageLimit) -> float:
 LIMIT: Rule[AmperageLimit] = Rule(10.0, 2.5, _lowest_limit, lambda limit: not limit.refusal(),
                                   _height)
 """The lowest counts. Sources repeat themselves every second."""
-HW_LIMIT: Rule[AmperageLimit] = replace(LIMIT, window=SILENCE, usable=_has_opinion)
+HW_LIMIT: Rule[AmperageLimit] = replace(
+    LIMIT, window=SILENCE, usable=_has_opinion, merge=lambda now, words: _lowest_limit(
+        now, [replace(word, value=watched(word.value)) for word in words]))
 """As the others, but a source that is silent for SILENCE allows nothing more."""
 
 
@@ -258,12 +260,14 @@ def _highest(words: Words[MeterReading], of: Callable[[MeterReading], Phases]) -
     return first, second, third
 
 
-def _highest_meter(_: float, words: Words[MeterReading]) -> MeterReading:
+def _highest_meter(now: float, words: Words[MeterReading]) -> MeterReading:
+    """The highest of each phase, as old as the oldest of them."""
     if len(words) == 1:
         return words[0].value
     newest = words[-1].value
     return replace(newest, amperage=_highest(words, lambda reading: reading.amperage),
-                   voltage=_highest(words, lambda reading: reading.voltage))
+                   voltage=_highest(words, lambda reading: reading.voltage),
+                   age=max(w.value.age + w.silence(now) for w in words))
 
 
 def _can_be_reading(reading: MeterReading) -> bool:
@@ -295,7 +299,8 @@ def _agreed_pilot(_: float, words: Words[ControlPilot]) -> ControlPilot | None:
 
 PILOT: Rule[ControlPilot] = Rule(
     2.0, 0.5, _agreed_pilot,
-    lambda pilot: not pilot.error and 0.0 <= pilot.signaled_amperage < math.inf)
+    lambda pilot: not pilot.error and pilot.age >= 0.0
+    and 0.0 <= pilot.signaled_amperage <= 10.0 * MAX_AMPERAGE)
 """Letters that differ are silence; else the highest signal, the lowest cable, any fault."""
 
 

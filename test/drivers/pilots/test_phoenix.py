@@ -5,9 +5,10 @@ import math
 import pytest
 from fake_devices import FakeClock, MemoryBus, MemoryLine, PhoenixSerial
 
-from charger_control.drivers.pilots.phoenix import Phoenix, PhoenixConfig
+from charger_control.drivers.pilots.phoenix import Phoenix
 from charger_control.drivers.pilots.phoenix_boards import (
     EthernetBoard,
+    PhoenixConfig,
     SerialBoard,
 )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from charger_control.core.limits import MAX_AMPERAGE
@@ -19,12 +18,11 @@ from charger_control.drivers.modbus import ModbusLine
 from charger_control.drivers.modbus_tcp import ModbusTcpLine
 from charger_control.drivers.pilots.board_check import BoardCheck
 from charger_control.drivers.pilots.board_pilot import (
-    DEAD_MAN,
     NO_DEAD_MAN,
     BoardPilot,
     whole_amperes,
 )
-from charger_control.drivers.pilots.phoenix_boards import Board, Request
+from charger_control.drivers.pilots.phoenix_boards import Board, PhoenixConfig, Request
 from charger_control.drivers.ports import AnswerError
 
 Line = ModbusLine | ModbusTcpLine
@@ -35,27 +33,6 @@ ABSENT_TIME = 60.0
 """s until a register that the board refused is asked for again: it may have been a mistake."""
 SETTLE_TIME = 1.0
 """s for which the board may still show what it offered before it was told otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhoenixConfig:
-    """How a board is run.
-
-    Attributes:
-        timeout: s without an answer after which the reading is no longer published.
-        may_set_up: serial: 4000 may be written; Ethernet: DIP switch 10 is looked at.
-        tethered: the cable is fixed, so no cable rating is reported.
-        rate: Hz of polling.
-        dead_man: s without a call of ``offer`` after which "no offer" is written.
-        check_interval: s between two checks of its settings.
-    """
-
-    timeout: float = 1.5
-    may_set_up: bool = True
-    tethered: bool = False
-    rate: float = 5.0
-    dead_man: float = DEAD_MAN
-    check_interval: float = 1.0
 
 
 class Phoenix(BoardPilot):

@@ -15,11 +15,33 @@ from charger_control.core.iso61851 import PilotReading
 from charger_control.core.limits import NAN
 from charger_control.drivers.modbus import READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT
 from charger_control.drivers.pilots.board_check import Assessment
+from charger_control.drivers.pilots.board_pilot import DEAD_MAN
 from charger_control.drivers.register_table import document
 
 _LETTERS = 'ABCDEF'
 _BY_COIL, _BY_COIL_F = 3, 2
 _SHORT = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class PhoenixConfig:
+    """How a board is run.
+
+    Attributes:
+        timeout: s without an answer after which the reading is no longer published.
+        may_set_up: serial: 4000 may be written; Ethernet: DIP switch 10 is looked at.
+        tethered: the cable is fixed, so no cable rating is reported.
+        rate: Hz of polling.
+        dead_man: s without a call of ``offer`` after which "no offer" is written.
+        check_interval: s between two checks of its settings.
+    """
+
+    timeout: float = 1.5
+    may_set_up: bool = True
+    tethered: bool = False
+    rate: float = 5.0
+    dead_man: float = DEAD_MAN
+    check_interval: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,13 @@ from charger_control.drivers.bus import Buses
 from charger_control.drivers.modbus import ModbusLine
 from charger_control.drivers.modbus_tcp import ModbusTcpLine
 from charger_control.drivers.options import Option, modbus_serial_options, serial_settings
-from charger_control.drivers.pilots.phoenix import Line, Phoenix, PhoenixConfig
-from charger_control.drivers.pilots.phoenix_boards import Board, EthernetBoard, SerialBoard
+from charger_control.drivers.pilots.phoenix import Line, Phoenix
+from charger_control.drivers.pilots.phoenix_boards import (
+    Board,
+    EthernetBoard,
+    PhoenixConfig,
+    SerialBoard,
+)
 from charger_control.drivers.ports import DeviceError
 
 ANSWER_TIME = 0.25
