@@ -7,7 +7,7 @@ ARGS ?=
 PYTEST_ARGS ?=
 export PYTHON
 
-.PHONY: help setup run test lint bench clean
+.PHONY: help setup run test lint browser bench clean
 help: ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
@@ -20,9 +20,12 @@ run: setup ## start one simulated charger; make run ARGS='...' passes arguments 
 lint: setup ## ruff and mypy
 	@$(ENV) && ruff check . && mypy
 
+browser: ## Chromium for the page's tests, where it may be installed
+	@tools/browser.sh
+
 # Three files at a time, because most live tests wait for real seconds. One that misses a time bound
 # because something else had the cores is run once more, and the summary counts it as a rerun.
-test: lint ## all checks; make test PYTEST_ARGS='-k team' for some
+test: lint browser ## all checks; make test PYTEST_ARGS='-k team' for some
 	@$(ENV) && exec python -m pytest -n 3 --dist loadfile --reruns 1 $(PYTEST_ARGS)
 
 bench: setup ## every benchmark, printed as tables (see bench/README.md)

@@ -181,12 +181,9 @@ def _has_opinion(limit: AmperageLimit) -> bool:
     return not limit.refusal() and not math.isnan(limit.amperage)
 
 
-def _height(limit: AmperageLimit) -> float:
-    return math.inf if math.isnan(limit.amperage) else limit.amperage
-
-
-LIMIT: Rule[AmperageLimit] = Rule(10.0, 2.5, _lowest_limit, lambda limit: not limit.refusal(),
-                                  _height)
+LIMIT: Rule[AmperageLimit] = Rule(
+    10.0, 2.5, _lowest_limit, lambda limit: not limit.refusal(),
+    lambda limit: math.inf if math.isnan(limit.amperage) else limit.amperage)
 """The lowest counts. Sources repeat themselves every second."""
 HW_LIMIT: Rule[AmperageLimit] = replace(
     LIMIT, window=SILENCE, usable=_has_opinion, merge=lambda now, words: _lowest_limit(
