@@ -29,8 +29,9 @@ PIXELS = """() => { const c = document.getElementById('plot');
   let sum = 0; for (let i = 0; i < d.length; i += 4) sum = (sum * 31 + d[i] + d[i + 3]) % 1e9;
   return sum; }"""
 pytestmark = pytest.mark.skipif(  # in CI they fail instead
-    not CHROMIUM.exists() and not os.environ.get('CI'), reason='no browser. Run: sudo apt-get install '
-    '--no-install-recommends chromium fonts-liberation')
+    not CHROMIUM.exists() and not os.environ.get('CI'),
+    reason='no browser. Run: sudo apt-get install --no-install-recommends chromium '
+    'fonts-liberation')
 
 
 class Charger:
