@@ -40,6 +40,14 @@ def undisturbed(charger: LiveCharger, since: float) -> None:
     assert charger.offers()
 
 
+def binds(one: socket.socket, port: int) -> bool:
+    try:
+        one.bind(('127.0.0.1', port))
+    except OSError:
+        return False
+    return True
+
+
 def lines(charger: LiveCharger, text: str) -> int:
     assert charger.up is not None
     return sum(text in line for line in charger.up.lines)
@@ -53,7 +61,7 @@ def test_a_taken_web_port_keeps_only_the_bridge_away(charger: LiveCharger) -> No
     os.kill(charger.pid_of('bridge'), signal.SIGKILL)
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(('127.0.0.1', port))
+        wait_until(lambda: binds(taken, port), 1.0, 'its port, before the next bridge has it')
         taken.listen()
         wait_until(lambda: lines(charger, 'another program listens there') >= 2, 30.0,
                    'two tries, each said')
