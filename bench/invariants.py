@@ -2,10 +2,11 @@
 
 Controller, pilot control and a board, chained, with the oracle of the tests (test/core/
 charge_world.py) that judges each tick by architecture.md alone. The histories are those of
-test_invariants.py (inputs, silences, faults, suspends, restarts, absurd values), but drawn from a
-seed, longer, and many more: 1,000,000 ticks by default, a minute or two.
+test_invariants.py (inputs, second voices, silences, faults, suspends, restarts, absurd values), but
+drawn from a seed, longer, and many more: 1,000,000 ticks by default. Then energy registers that lie.
 
   invariants.ticks        ticks judged
+  invariants.register_samples  samples of energy registers that lie (lying_registers.py)
   invariants.violations   of them against an invariant; the history of each is printed
 """
 
@@ -27,6 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / 'test' / 'core'))
 
 from charge_world import INPUTS, SOURCES, World, charging
+from lying_registers import live_register
 from test_invariants import AMPERAGES, LIES, SPOKEN, happen
 
 from charger_control.core.cppwm_controller import Allocation, AvailableAmperage
@@ -150,6 +152,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--json', type=Path, metavar='FILE')
     parser.add_argument('--ticks', type=int, default=1_000_000)
+    parser.add_argument('--registers', type=int, default=2000)
     parser.add_argument('--processes', type=int, default=min(2, os.cpu_count() or 1))
     arguments = parser.parse_args()
     begin = time.monotonic()
@@ -166,12 +169,20 @@ def main() -> int:
                       end='', file=sys.stderr)
             if ticks >= arguments.ticks:
                 break
+        samples = 0
+        for count, wrong in pool.imap_unordered(live_register, range(arguments.registers), BATCH):
+            samples += count
+            if wrong:
+                violations.append(wrong)
+                print(wrong)
     if sys.stderr.isatty():
         print(file=sys.stderr)
+    print(f'{samples} samples of {arguments.registers} registers that lie')
     print(f'{ticks} ticks, {len(violations)} violations, {time.monotonic() - begin:.0f} s')
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(
-            {'invariants.ticks': ticks, 'invariants.violations': len(violations)}) + '\n')
+            {'invariants.ticks': ticks, 'invariants.register_samples': samples,
+             'invariants.violations': len(violations)}) + '\n')
     return 1 if violations else 0
 
 
