@@ -3,7 +3,7 @@
 Controller, pilot control and a board, chained, with the oracle of the tests (test/core/
 charge_world.py) that judges each tick by architecture.md alone. The histories are those of
 test_invariants.py (inputs, second voices, silences, faults, suspends, restarts, absurd values), but
-drawn from a seed, longer, and many more: 1,000,000 ticks by default. Then energy registers that lie.
+drawn from a seed, longer, and many more: 1,000,000 ticks by default. Then registers that lie.
 
   invariants.ticks        ticks judged
   invariants.register_samples  samples of energy registers that lie (lying_registers.py)
