@@ -29,6 +29,7 @@ from charger_control.core.session.types import Configuration, Transaction
 from charger_control.core.vcse.types import TeamBudget
 from charger_control.ros import interfaces
 from charger_control.ros.convert import duration, seconds
+from charger_control.ros.faults import EndProcessError, StartError
 from charger_control.ros.node import Answer, BlockNode
 from charger_control.ros.parameters import ParameterError, check
 from charger_control.ros.runner import EXIT_CONFIG
@@ -236,14 +237,14 @@ def test_a_web_side_that_fails_ends_the_process(graph: Graph,
     graph.bridge._look()
     with monkeypatch.context() as patch:
         patch.setattr(type(graph.bridge.web), 'running', False)
-        with pytest.raises(RuntimeError, match='web server'):   # which the runner lets through
+        with pytest.raises(EndProcessError, match='web server'):   # which the runner lets through
             BridgeNode._look(graph.bridge)
 
 
 def test_bad_configuration_is_a_parameter_error(graph: Graph) -> None:
     with listen('127.0.0.1', 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ParameterError, match=f'127.0.0.1:{port}'):
+        with pytest.raises(StartError, match=f'127.0.0.1:{port}'):  # it may be free later
             BridgeNode(namespace='/other', context=graph.context,
                        parameter_overrides=[Parameter('port', value=port)])
     with pytest.raises(ParameterError, match='credentials'):

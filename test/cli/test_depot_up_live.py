@@ -100,7 +100,9 @@ def test_status_says_so(depot: LiveDepot) -> None:
     # the grid meter measures vehicles and other loads over its own serial line
     assert told['grid_meter']['amperage'] == pytest.approx(
         [a + OTHERS for a in told['total']['amperage']], abs=1.5)
-    assert max(told['total']['amperage']) <= max(told['budget']['amperage']) <= FUSE
+    # the meters' noise apart
+    assert max(told['total']['amperage']) <= max(told['budget']['amperage']) + 0.1
+    assert max(told['budget']['amperage']) <= FUSE
 
 
 def test_a_second_start_is_refused(depot: LiveDepot) -> None:
