@@ -30,6 +30,28 @@ UPGRADE = {'Connection': 'Upgrade', 'Upgrade': 'websocket', 'Sec-WebSocket-Versi
 Recipe = Callable[[Any], None]
 
 
+def parts(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """All parts of the contract with where they stand."""
+    yield path, node
+    inside = node.items() if isinstance(node, dict) else enumerate(
+        node if isinstance(node, list) else ())
+    for name, part in inside:
+        yield from parts(part, f'{path}/{name}')
+
+
+def test_no_comma_in_a_description_has_made_a_key_of_its_own() -> None:
+    """`{description: stored, without effect}` is two keys to YAML, one of them empty."""
+    assert [path for path, part in parts(CONTRACT) if part is None
+            and '/enum/' not in path] == []
+
+
+def test_references_lead_to_components_which_generators_keep() -> None:
+    references = [part['$ref'] for _, part in parts(CONTRACT)
+                  if isinstance(part, dict) and '$ref' in part]
+    assert references
+    assert [r for r in references if r.count('/') != 3] == []
+
+
 def well(served: Any) -> None:
     """All is heard, and every node does what it is asked."""
     served.silent = False

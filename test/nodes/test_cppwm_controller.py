@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from charger_control.core.cppwm_controller import ControllerConfig, Flags
+from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.pi import PiConfig
 from charger_control.nodes.cppwm_controller import PARAMS, CppwmController, config_of
 from charger_control.ros.diagnostics import Health, Level
-from charger_control.ros.interfaces import CONTROL_PILOT, DECISION
+from charger_control.ros.interfaces import AVAILABLE, CHARGING, CONTROL_PILOT, DECISION, METER
 from charger_control.store import store_file
 
 DEFAULTS = {param.name: param.default for param in PARAMS}
@@ -27,6 +28,22 @@ def test_every_figure_of_the_regulator_is_a_parameter_and_arrives():
     for field in fields(PiConfig):
         config = config_of(DEFAULTS | {f'pi.{field.name}': 0.875})
         assert getattr(config.pi, field.name) == 0.875
+
+
+def test_charging_keeps_its_rate_however_often_a_sample_comes(graph: Any, tmp_path: Path) -> None:
+    """15 a second with a meter at 5 Hz; every sample still steps the control."""
+    charging, available = graph.hear(CHARGING), graph.hear(AVAILABLE)
+    node = graph.start(CppwmController, state_dir=str(tmp_path), sources=['hw'],
+                       **{'team.managed': False})
+    graph.until(lambda: charging)
+    before, stepped = len(charging), len(available)
+    begin = node.now()
+    for _ in range(40):
+        graph.say(METER, MeterReading((230.0,) * 3, (0.0,) * 3))
+        graph.turn(0.05)
+    expected = (node.now() - begin) * 10.0
+    assert len(charging) - before <= expected + 2.0
+    assert len(available) - stepped > expected + 10.0
 
 
 class Charger:

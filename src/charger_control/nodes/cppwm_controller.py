@@ -144,7 +144,7 @@ class CppwmController(BlockNode):
         self._membership = self._join(store) if self.values['team.managed'] else None
         self.hear(METER, self._on_meter)
         self.hear(CONTROL_PILOT, self._on_pilot)
-        self.every(self.values['rate'], self._step)
+        self.every(self.values['rate'], self._tick)
 
     def _simulated_moment(self) -> Moment:
         return Moment('', self.now(), self.wall(), True)
@@ -179,7 +179,11 @@ class CppwmController(BlockNode):
             self._step()
 
     # -- the tick --------------------------------------------------------------------------------
-    def _step(self) -> None:
+    def _tick(self) -> None:
+        """One step at the rate, and what flows: that topic keeps its rate whatever steps early."""
+        self._publish_charging(self._step().charging)
+
+    def _step(self) -> Result:
         now = self.now()
         membership = self._membership
         result = self._controller.step(now, membership and membership.allocation(now))
@@ -187,13 +191,13 @@ class CppwmController(BlockNode):
         self._result = result
         self._closings.keep(now)
         self._publish_available(result.available)
-        self._publish_charging(result.charging)
         if result.decision != before or now - self._decided_at >= REPEAT:
             self._decided_at = now
             self._publish_decision(result.decision)
         if membership is not None:
             live = None if result.decision.flags & Flags.PILOT_SILENT else self._pilot
             membership.ask(now, result, live)
+        return result
 
     def make_safe(self, why: str) -> None:
         """Nothing is offered."""
