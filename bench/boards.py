@@ -26,6 +26,7 @@ BOARDS: dict[str, tuple[str, dict[str, Any]]] = {
     'EVSE-DIN 17, 0.01 A': ('evse_din', {'board': {'firmware': 17}, 'fine_steps': True}),
     'EVSE-DIN 15': ('evse_din', {'board': {'firmware': 15}}),
     'EVSE-DIN 15, silent': ('evse_din', {'board': {'firmware': 15, 'silent_refusals': True}}),
+    'OpenEVSE 8.2.3': ('openevse', {}),
     'EV-CC-AC1-M3': ('phoenix_ev_ser', {}),
     'EM-CP-PP-ETH': ('phoenix_em_eth', {}),
     'EM-CP-PP-ETH, few': ('phoenix_em_eth', {'board': {'sparse': True}}),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+from collections import Counter, deque
 from typing import Any
 
 from fake_devices import FakeClock, MemoryBus, MemoryLine
@@ -17,9 +18,11 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.limits import AmperageLimit
 from charger_control.drivers.pilots.evse_din import EvseDin, EvseDinConfig
+from charger_control.drivers.pilots.openevse import OpenEvse
 from charger_control.drivers.pilots.phoenix import Phoenix
 from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, PhoenixConfig, SerialBoard
 from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.rapi import Message, parse, sealed
 from charger_control.sim.board_log import BoardLog
 from charger_control.sim.charge_point import ChargePoint, ChargePointParameters
 from charger_control.sim.contactor import ContactorParameters
@@ -69,6 +72,9 @@ class BoardLine(MemoryLine):
                           struct.pack('>BHH', function, address, count), answer_time)
         return [reply[2 + i // 8] >> i % 8 & 1 for i in range(count)]
 
+    def take(self, data: bytes) -> None:
+        """Nothing: what a register device sends is an answer, and given where it was asked."""
+
     def write(self, unit: int, address: int, values: Any, answer_time: float) -> None:
         self._ask(Request(self.clock.now, unit, 16, address, len(values), tuple(values)),
                   struct.pack(f'>BHHB{len(values)}H', 16, address, len(values), 2 * len(values),
@@ -83,9 +89,73 @@ class BoardLine(MemoryLine):
                   struct.pack('>BHH', 5, address, 0xFF00 if value else 0), answer_time)
 
 
+class RapiBoardLine:
+    """RapiLine's part to a simulated OpenEVSE: a line each way, 10 ms.
+
+    Attributes:
+        dead: the line is cut.
+        lost: so many of the next commands do not arrive.
+        asked: every command and when.
+    """
+
+    name, echoes = 'memory', True
+
+    def __init__(self, clock: FakeClock, point: ChargePoint) -> None:
+        self.clock, self.point = clock, point
+        self.events: deque[Message] = deque()
+        self.asked: list[tuple[float, str]] = []
+        self.dead, self.lost, self._sent = False, 0, b''
+        self._counters: Counter[str] = Counter()
+
+    def counters(self, unit: int = 0) -> Counter[str]:
+        return self._counters
+
+    def count(self, kind: str) -> None:
+        self._counters[kind] += 1
+
+    def ask(self, command: str, answer_time: float) -> Message:
+        self.asked.append((self.clock.now, command))
+        board, start = self.point.board, self.clock.now
+        self._live(0.005)
+        self.lost -= (lost := self.lost > 0)
+        if not self.dead and not lost:
+            self._hear()
+            board.feed(self.clock.now, sealed(f'${command} :01'))
+            while self.clock.now - start < answer_time:
+                self._live(0.005)
+                if answer := self._hear():
+                    return answer
+        self._live(max(0.0, start + answer_time - self.clock.now))
+        raise AnswerError('timeouts', 'the board does not answer')
+
+    def _live(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.take(self.point.step(self.clock.now))
+
+    def take(self, data: bytes) -> None:
+        """What the board sent."""
+        self._sent += data
+
+    def _hear(self) -> Message | None:
+        """Takes in what the board said by itself; its answer, if there is one."""
+        answer, sent, self._sent = None, self._sent, b''
+        for line in (sent + self.point.board.step_line(self.clock.now)).split(b'\r')[:-1]:
+            message = parse(line)
+            assert not isinstance(message, str), line
+            if message.word in ('OK', 'NK'):
+                answer = message
+            elif not self.dead:
+                self.events.append(message)
+        return answer
+
+
 def _driver(name: str, bus: MemoryBus, unit: int, options: dict[str, Any]) -> Any:
     if name == 'evse_din':
         return EvseDin(bus, unit, EvseDinConfig(**options))
+    if name == 'openevse':
+        pilot = OpenEvse(bus, **options)
+        pilot._now = bus.clock
+        return pilot
     board = SerialBoard() if name == 'phoenix_ev_ser' else EthernetBoard()
     return Phoenix(bus, unit, board, PhoenixConfig(**options))
 
@@ -108,9 +178,11 @@ class BoardOnClock:
             scenario=scenario, baudrate=0, answer_delay=0.0, board_model=driver,
             board=BoardParameters(**(board or {})),
             plant=PlantParameters(contactor=ContactorParameters())), self.log, self.clock.now)
-        self.line = BoardLine(self.clock, self.point)
+        rapi = driver == 'openevse'
+        self.line: Any = (RapiBoardLine if rapi else BoardLine)(self.clock, self.point)
         self.bus = MemoryBus(self.line)
-        self.pilot = _driver(driver, self.bus, self.point.board.unit() or 1, options)
+        self.pilot = _driver(driver, self.bus, 1 if rapi else self.point.board.unit() or 1,
+                             options)
         self.block = CurrentPilotControl(CurrentPilotConfig(present_hold=0.0))
         self.amperage: float | None = None
         self.faults: list[str] = []
@@ -127,11 +199,11 @@ class BoardOnClock:
             if self.bus.device is None:
                 self.clock.now += TICK
             self.bus.run(TICK if self.bus.device else 0.0)
-            self.point.step(self.clock.now)
+            self.line.take(self.point.step(self.clock.now))
         return self
 
     def do(self, action: str, **arguments: Any) -> BoardOnClock:
-        self.point.step(self.clock.now)
+        self.line.take(self.point.step(self.clock.now))
         self.point.do(action, arguments, self.clock.now)
         return self
 

@@ -110,10 +110,10 @@ class Board:
             relay = 0x40 if self.mode == 'FE' and self.pilot == 3 else 0
             return f'$OK {state:02x} 100 {self.pilot:02x} {0x100 | relay:04x}'
         if command == 'SY' and len(parameters) == 2:
-            self.supervised = ' '.join(parameters)
+            self.supervised, self.missed = ' '.join(parameters), False
             return f'$OK {self.supervised} 0'
         if command == 'SY':
-            failed, self.missed = self.missed, False
-            return '$NK' if failed and not parameters else '$OK 5 6 0'
+            return '$NK 5 6 2' if self.missed else '$OK 5 6 0'
         return {'GE': f'$OK {self.capacity} 0022', 'GV': '$OK 8.2.1 5.2.1',
+                'GY': f'$OK {self.supervised or "0 0"} 0',
                 'GC': f'$OK {self.least} 32 {self.capacity} 32'}.get(command, '$NK')

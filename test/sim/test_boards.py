@@ -2,60 +2,15 @@
 
 from __future__ import annotations
 
-import random
-from typing import Any
-
 import pytest
+from board_world import World
 
-from charger_control.sim.board_log import BoardLog
-from charger_control.sim.device_tables import device_table
-from charger_control.sim.eeprom import Eeprom
-from charger_control.sim.ev import Ev
-from charger_control.sim.ev_parameters import vehicle_of
-from charger_control.sim.faults import Fault, Faults
-from charger_control.sim.modbus_rtu import answer
+from charger_control.sim.faults import Fault
 from charger_control.sim.openevse import OpenEvse, sealed
 from charger_control.sim.phoenix import (
-    ETHERNET_FACTORY,
-    SERIAL_FACTORY,
     PhoenixEthernet,
     PhoenixSerial,
 )
-from charger_control.sim.plant import Plant, PlantParameters
-
-
-class World:
-    """A plant with an ideal vehicle, and a board on it."""
-
-    def __init__(self, kind: Any) -> None:
-        self.now = 100.0
-        self.plant = Plant(PlantParameters(), now=self.now)
-        self.faults = Faults(random.Random(1), lambda at, name, active: None)
-        log = BoardLog()
-        if kind is OpenEvse:
-            self.board: Any = OpenEvse(self.plant, log, self.faults, now=self.now)
-        else:
-            serial = kind is PhoenixSerial
-            self.board = kind(
-                self.plant, device_table('phoenix_ev_ser' if serial else 'phoenix_em_eth'), log,
-                Eeprom(SERIAL_FACTORY if serial else ETHERNET_FACTORY), now=self.now)
-        self.plant.plug_in(Ev(vehicle_of('ideal'), self.now), self.now, 32)
-
-    def live(self, seconds: float) -> None:
-        for _ in range(round(seconds / 0.05)):
-            self.now += 0.05
-            self.plant.step(self.now)
-            self.board.step(self.now)
-
-    def say(self, text: str) -> list[str]:
-        """What it answers; what it says by itself meanwhile ($AT) is left out."""
-        self.board.step_line(self.now)
-        self.board.feed(self.now, text.encode('ascii'))
-        lines = self.board.step_line(self.now).decode('ascii').split('\r')[:-1]
-        return [line for line in lines if not line.startswith('$A')]
-
-    def ask(self, request: str) -> str:
-        return answer(self.board, bytes.fromhex(request), self.now).hex(' ')
 
 
 @pytest.fixture
@@ -64,27 +19,30 @@ def openevse() -> World:
 
 
 def test_openevse_checks_the_checksum_and_repeats_the_sequence_number(openevse: World) -> None:
-    assert openevse.say('$GV^35\r') == ['$OK 8.2.1 5.2.1^2D']
+    assert openevse.say('$GV^35\r') == ['$OK 8.2.3 5.2.1^2F']
     (line,) = openevse.say(sealed('$GV :1F').decode())
-    assert line.partition('^')[0] == '$OK 8.2.1 5.2.1 :1F'
+    assert line.partition('^')[0] == '$OK 8.2.3 5.2.1 :1F'
     assert openevse.say('$GV^36\r') == [sealed('$NK').decode().strip()]
     assert openevse.say('$SC 16^13\r')[0].startswith('$OK 16')
 
 
 def test_openevse_offers_by_itself_after_a_start_and_says_so(openevse: World) -> None:
-    openevse.live(0.1)
+    openevse.live(0.2)
+    assert openevse.board.offered == 0.0        # DELAY_STATE_TRANSITION is 0.25 s
+    openevse.live(0.2)
     assert openevse.board.offered == 32.0
     assert openevse.say('$FS^31\r') == ['$OK^20']
     openevse.live(0.1)
     assert openevse.board.offered == 0.0
     openevse.board.reset(openevse.now, 'power')
     openevse.board.forget()
-    openevse.live(1.0)
+    openevse.live(1.5)
     said = openevse.board.step_line(openevse.now).decode()
     assert '$AB' in said and '$AT' in said and openevse.board.offered == 32.0
 
 
-def test_openevse_falls_back_without_heartbeat_until_it_is_acknowledged(openevse: World) -> None:
+def test_openevse_falls_back_and_acknowledged_takes_its_eeproms_current(
+        openevse: World) -> None:
     assert openevse.say(sealed('$SY 5 6').decode())[0].startswith('$OK 5 6 0')
     openevse.say(sealed('$SC 16 V').decode())
     openevse.live(4.0)
@@ -94,9 +52,8 @@ def test_openevse_falls_back_without_heartbeat_until_it_is_acknowledged(openevse
     assert openevse.say('$SY^2E\r')[0].startswith('$NK')
     openevse.live(0.1)
     assert openevse.board.offered == 6.0
-    openevse.say('$SY 165^3C\r')
-    openevse.live(0.1)
-    assert openevse.board.offered == 16.0
+    openevse.say('$SY 165^3C\r')            # HsAckMissedPulse, HsRestoreAmpacity
+    assert openevse.board.offered == 32.0
 
 
 def test_openevse_clamps_and_says_what_it_took(openevse: World) -> None:

@@ -155,6 +155,15 @@ class CurrentPilot(Protocol):
 
 
 @runtime_checkable
+class FaultKeeper(Protocol):
+    """A pilot whose driver keeps a fault of the board, because the board itself forgets it."""
+
+    def reset_fault(self) -> bool:
+        """Forgets it after a person has looked; False if there was none. Returns at once; it comes
+        back while the board has it."""
+
+
+@runtime_checkable
 class RawPilot(Protocol):
     """Hardware that only puts out and measures: duty cycle, pilot levels, contactor, phases.
 

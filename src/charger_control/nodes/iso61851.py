@@ -104,7 +104,7 @@ class Iso61851(BlockNode):
             self._step()
 
     def _reset_fault(self, _request: Any, answer: Answer) -> None:
-        had = self._control.faults.reset()
+        had = self._drive.reset_fault()
         if not had:
             answer(success=False, code='NoFault', message='no fault is latched')
             return

@@ -15,7 +15,7 @@ from charger_control.core.iso61851.raw_sequence import PhaseConfig
 from charger_control.core.iso61851.raw_types import STEADY_HIGH, RawOrder
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
-from charger_control.drivers.ports import CurrentPilot, Pilot, RawPilot, Sample
+from charger_control.drivers.ports import CurrentPilot, FaultKeeper, Pilot, RawPilot, Sample
 from charger_control.ros.parameters import Param
 
 T = TypeVar('T')
@@ -70,6 +70,9 @@ class Drive(Protocol):
     def stopped(self, now: float) -> bool:
         """Whether the process may end."""
 
+    def reset_fault(self) -> bool:
+        """Clears a latched fault, also one that the driver keeps; False if there was none."""
+
 
 class CurrentDrive:
     """A board that owns its duty cycle; see Drive."""
@@ -104,6 +107,11 @@ class CurrentDrive:
     def stopped(self, now: float) -> bool:
         """See Drive."""
         return self._block.stopped(now, heard(self._driver.latest()))
+
+    def reset_fault(self) -> bool:
+        """See Drive."""
+        kept = isinstance(self._driver, FaultKeeper) and self._driver.reset_fault()
+        return self._block.faults.reset() or kept
 
 
 class RawDrive:
@@ -144,6 +152,10 @@ class RawDrive:
     def stopped(self, now: float) -> bool:
         """See Drive."""
         return self._block.stopped(now, heard(self._driver.latest()))
+
+    def reset_fault(self) -> bool:
+        """See Drive."""
+        return self._block.faults.reset()
 
 
 def drive_of(driver: Pilot, values: dict[str, Any], latched: str) -> Drive:

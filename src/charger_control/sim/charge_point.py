@@ -227,7 +227,7 @@ class ChargePoint:
 
     def _factory_board(self, arguments: Mapping[str, Any], now: float) -> None:
         if isinstance(self.board, OpenEvse):
-            raise ValueError('factory_board: an OpenEVSE is set up anew at each start')
+            raise ValueError('factory_board: an OpenEVSE has no registers that could be restored')
         self.board.eeprom.restore_factory()
         self.board.reset(now, 'another board')
 

@@ -1,8 +1,7 @@
-"""The simulated OpenEVSE: a board that speaks RAPI (firmware open_evse/rapi_proc.h; domain.md 5.1).
+"""The simulated OpenEVSE on its line: RAPI as firmware 8.2.3 speaks it (rapi_proc.cpp).
 
-Its checksum and its lines are its own: nothing of the driver is used. It tells its state by itself
-(``$AT``) at each change, ``$AB`` after a start, and may do so between a command and its answer. A
-start offers what the EEPROM has; without a heartbeat its supervision falls back, once it is on.
+What the board does is in openevse_controller.py. Its checksum and its lines are its own: nothing of
+the driver is used. It tells its state by itself (``$AT``) at each change, ``$AB`` after a start.
 """
 
 from __future__ import annotations
@@ -17,15 +16,16 @@ from typing import Any
 
 from charger_control.sim.board_log import BoardLog
 from charger_control.sim.faults import Faults
-from charger_control.sim.pilot_board import BoardParameters, PilotBoard
+from charger_control.sim.openevse_board import LEAST, MOST
+from charger_control.sim.openevse_controller import OpenEvseController
+from charger_control.sim.openevse_rules import Flag, State
+from charger_control.sim.pilot_board import BoardParameters
 from charger_control.sim.plant import Plant
 
-LEAST, MOST, EEPROM_AMPERAGE = 6, 80, 32
-"""A: what it can be set to, and what it keeps as delivered."""
 _MOST_LINE = 32
-_SLEEP, _DISABLED = 0xFE, 0xFF
-_PILOT = {'A': 1, 'B': 2, 'C': 3, 'D': 4}
-_FAILURES = {'diode': 5, 'ventilation': 4}
+"""Characters, ESRAPI_BUFLEN; what is longer is forgotten without an answer (doCmd())."""
+_TOLD_FLAGS = Flag.EV_CONNECTED | Flag.HARD_FAULT
+"""Flags whose change is told (ECVF_CHANGED_TEST)."""
 _BITS = 10
 _ACKNOWLEDGE = 165
 
@@ -35,7 +35,7 @@ def sealed(text: str) -> bytes:
     return f'{text}^{reduce(xor, text.encode("ascii"), 0):02X}\r'.encode('ascii')
 
 
-class OpenEvse(PilotBoard):
+class OpenEvse(OpenEvseController):
     """The board, and its serial line: bytes go in with ``feed``, come out of ``step_line``.
 
     Args:
@@ -57,70 +57,52 @@ class OpenEvse(PilotBoard):
         self._queue: list[tuple[float, int, bytes]] = []
         self._order = itertools.count()
         self._told: tuple[int, ...] = ()
+        self._in_command = False
         self._commands: Mapping[str, Callable[[list[str], float], str]] = {
-            'FE': self._enable, 'FS': self._sleep, 'FD': self._disable, 'FR': self._restart,
+            'FE': lambda words, now: self._mode(self.enable, 'FE', now),
+            'FS': lambda words, now: self._mode(self.sleep, 'FS', now),
+            'FD': lambda words, now: self._mode(self.disable, 'FD', now),
+            'FR': lambda words, now: self._mode(self.reboot, 'FR', now),
             'SC': self._set_capacity, 'SY': self._supervise,
-            'GS': lambda words, now: ' '.join(('$OK', f'{self._state():02x}', '0',
-                                               f'{self._pilot_state():02x}',
-                                               f'{self._flags():04x}')),
-            'GE': lambda words, now: f'$OK {self._capacity} 0022',
-            'GC': lambda words, now: f'$OK {LEAST} {MOST} {self._capacity} {EEPROM_AMPERAGE}',
-            'GV': lambda words, now: '$OK 8.2.1 5.2.1'}
+            'GS': self._state, 'GY': lambda words, now: self._supervision('$OK'),
+            'GE': lambda words, now: f'$OK {self.capacity} 0022',
+            'GF': lambda words, now: (f'$OK {self.memory.gfi_trips:x} '
+                                      f'{self.memory.ground_trips:x} {self.memory.stuck_trips:x}'),
+            'GC': lambda words, now: f'$OK {LEAST} {MOST} {self.capacity} {self.memory.amperage}',
+            'GV': lambda words, now: '$OK 8.2.3 5.2.1'}
         super().__init__(plant, log, now=now, parameters=parameters)
+        if self.parameters.old_rapi:
+            self._commands = {name: do for name, do in self._commands.items()
+                              if name not in ('SY', 'GY')}
 
-    # -- PilotBoard ------------------------------------------------------------------------------
-    def _lose(self) -> None:
-        self._mode = 'FE'
-        self._capacity = EEPROM_AMPERAGE
-        self._interval, self._fallback = 0.0, 0
-        self._pulse_at = math.inf
-        self._missed = False
-
+    # -- the controller's ------------------------------------------------------------------------
     def _boot(self, now: float) -> None:
-        self._log.write(now, 'up', set_amperage=self.set_amperage)
-        self._say(now, '$AB 00 8.2.1')
-
-    def _tick(self, now: float) -> None:
-        if self._interval and not self._missed and now - self._pulse_at > self._interval:
-            self._missed = True
-            self._log.write(now, 'failure', reason='heartbeat')
-
-    def _wanted(self) -> float:
-        return float(min(self._capacity, self._fallback) if self._missed else self._capacity)
-
-    def _is_off(self) -> bool:
-        return self._mode == 'FS'
-
-    def _opens_at_once(self) -> bool:
-        return False
-
-    def _is_unavailable(self) -> bool:
-        return self._mode == 'FD'
+        super()._boot(now)
+        self._say(now, f'$AB {self.evse:02x} 8.2.3')            # sendBootNotification()
 
     def step(self, now: float) -> None:
-        """See PilotBoard; tells what has changed."""
+        """See PilotBoard; what came while it was busy is heard afterwards."""
         super().step(now)
-        state = (self._state(), self._pilot_state(), self._capacity, self._flags())
-        if self.is_up() and state != self._told:
-            self._told = state
-            self._say(now, f'$AT {state[0]:02x} {state[1]:02x} {state[2]} {state[3]:04x}')
+        if self._buffer and now >= self.busy_until:
+            self.feed(now, b'')
 
-    def _state(self) -> int:
-        if self._mode in ('FS', 'FD'):
-            return _SLEEP if self._mode == 'FS' else _DISABLED
-        return _FAILURES.get(self.failure, self._pilot_state())
-
-    def _pilot_state(self) -> int:
-        return _PILOT.get(self.letter, 1)
-
-    def _flags(self) -> int:
-        return self.relay << 6 | (self.letter in ('B', 'C', 'D')) << 8
+    def _tell(self, now: float) -> None:
+        """RapiSendEvseState(): not within a command, and not what contradicts itself."""
+        connected = bool(self.flags & Flag.EV_CONNECTED)
+        state = (self.evse, self.pilot_state, self.capacity, self.flags & _TOLD_FLAGS)
+        contradicts = self.evse == State.UNKNOWN or (
+            self.evse == State.A if connected else self.evse in (State.B, State.C))
+        if self._in_command or not self.is_up() or contradicts or state == self._told:
+            return
+        self._told = state
+        self._say(now, f'$AT {self.evse:02x} {self.pilot_state:02x} {self.capacity} '
+                       f'{self.flags:04x}')
 
     # -- its line --------------------------------------------------------------------------------
     def feed(self, now: float, data: bytes) -> None:
         """Takes what the line brought at ``now`` s."""
         self._buffer += data
-        while b'\r' in self._buffer:
+        while b'\r' in self._buffer and now >= self.busy_until:
             line, _, self._buffer = self._buffer.partition(b'\r')
             self._hear(now, line)
 
@@ -150,16 +132,20 @@ class OpenEvse(PilotBoard):
             command, *words = body.decode('ascii').removeprefix('$').split(' ')
         except ValueError:
             sound, command, words = False, '', []
-        if not sound or not body.startswith(b'$') or len(line) > _MOST_LINE:
+        if len(line) >= _MOST_LINE:
+            return
+        if not sound or not body.startswith(b'$'):
             self.counters['bad_lines'] += 1
             self._answer(now, '$NK')
             return
         echo = f' {words.pop()}' if words and words[-1].startswith(':') else ''
         do = self._commands.get(command)
+        self._in_command = True
         answer = do(words, now) if do else '$NK'
-        self.step(now)
+        self._in_command = False
         if not self.faults.hit('no_answer', now):
             self._answer(now, answer + (echo if self.echoes else ''))
+        self._tell(now)
 
     def _answer(self, now: float, text: str) -> None:
         if self.faults.hit('exception', now):
@@ -190,49 +176,46 @@ class OpenEvse(PilotBoard):
         heapq.heappush(self._queue, (when + len(data) * self._character, next(self._order), data))
 
     # -- commands --------------------------------------------------------------------------------
-    def _to_mode(self, mode: str, now: float) -> str:
-        self._mode = mode
-        self._log.write(now, 'write', name='mode', value=mode)
+    def _mode(self, do: Callable[[float], None], name: str, now: float) -> str:
+        do(now)
+        self._log.write(now, 'write', name='mode', value=name)
         return '$OK'
 
-    def _enable(self, words: list[str], now: float) -> str:
-        return self._to_mode('FE', now)
-
-    def _sleep(self, words: list[str], now: float) -> str:
-        return self._to_mode('FS', now)
-
-    def _disable(self, words: list[str], now: float) -> str:
-        return self._to_mode('FD', now)
-
-    def _restart(self, words: list[str], now: float) -> str:
-        self.reset(now, 'told to restart')
-        return '$OK'
+    def _state(self, words: list[str], now: float) -> str:
+        fields = [f'{self.evse:02x}', '0', f'{self.pilot_state:02x}', f'{self.flags:04x}']
+        return ' '.join(['$OK', *fields[:2 if self.parameters.old_rapi else 4]])
 
     def _set_capacity(self, words: list[str], now: float) -> str:
         if not words or not words[0].isdigit():
             return '$NK'
-        wanted = int(words[0])
-        self._capacity = min(max(wanted, LEAST), MOST)
-        self._log.write(now, 'write', name='capacity', amperage=self._capacity,
-                        volatile='V' in words[1:])
-        return f'${"OK" if self._capacity == wanted else "NK"} {self._capacity}'
+        wanted, volatile = int(words[0]), len(words) > 1
+        if self.over_temperature and wanted > self.capacity:
+            return f'$NK {self.capacity}'
+        refused = self.set_capacity(now, wanted, volatile=volatile)
+        self._log.write(now, 'write', name='capacity', amperage=self.capacity, volatile=volatile)
+        return f'${"NK" if refused else "OK"} {self.capacity}'
 
     def _supervise(self, words: list[str], now: float) -> str:
-        if len(words) == 2 and all(word.isdigit() for word in words):
-            self._interval, self._fallback = float(words[0]), int(words[1])
-            self._missed = False
-        elif words == [str(_ACKNOWLEDGE)]:
-            self._missed = False
+        if not all(word.isdigit() for word in words) or len(words) > 2:
+            return self._supervision('$NK')
+        refused = 0
+        if len(words) == 2:
+            interval, amperage = int(words[0]), int(words[1])
+            refused = self.restore(now) if not interval else 0
+            self.supervise(now, interval, amperage)
         elif words:
-            return '$NK'
-        self._pulse_at = now
-        missed = '$NK' if self._missed else '$OK'
-        return f'{missed} {self._interval:g} {self._fallback} {2 * self._missed}'
+            refused = self.acknowledge(now) if int(words[0]) == _ACKNOWLEDGE else 1
+        else:
+            refused = self.pulse(now)
+        return self._supervision('$NK' if refused else '$OK')
+
+    def _supervision(self, word: str) -> str:
+        return f'{word} {self.memory.interval} {self.memory.fallback} {self.triggered}'
 
     def truth(self) -> dict[str, Any]:
         """See PilotBoard."""
-        return {**super().truth(), 'mode': self._mode, 'supervision': self._interval,
-                'missed': self._missed}
+        return {**super().truth(), 'evse': self.evse.name, 'supervision': self.memory.interval,
+                'missed': self.triggered == 2, 'eeprom_writes': self.memory.writes}
 
 
 class OpenEvseLine:

@@ -34,6 +34,7 @@ class BoardParameters:
     Attributes:
         firmware: register 1005 of an EVSE-DIN; up to 15 it has fewer registers.
         fine_firmware: the first of them that counts in 0.01 A: sources say 17, or 18.
+        old_rapi: an OpenEVSE whose GS has two fields, and that knows no heartbeat supervision.
         sparse: an EM-CP-PP-ETH that has only the registers which two sources know.
         silent_refusals: what it would refuse it does not answer at all.
         boot_time: from a reset until it runs.
@@ -48,6 +49,7 @@ class BoardParameters:
     fine_firmware: int = 17
     silent_refusals: bool = False
     sparse: bool = False
+    old_rapi: bool = False
     boot_time: float = 0.8
     configuration_time: float = 1.0
     close_delay: float = 0.1
@@ -104,11 +106,8 @@ class PilotBoard(ABC):
 
     def step(self, now: float) -> None:
         """Looks at the pilot and acts; called at least every 50 ms and after each write."""
-        if not self._up:
-            if now < self._up_at:
-                return
-            self._up = True
-            self._boot(now)
+        if not self._runs(now):
+            return
         self._tick(now)
         high, _ = self._plant.pilot_levels
         self.letter = letter_of_level(high)
@@ -116,6 +115,13 @@ class PilotBoard(ABC):
         self._set_pilot(now)
         self._check(now)      # the diode shows only while the PWM runs
         self._set_contactor(now)
+
+    def _runs(self, now: float) -> bool:
+        """Whether it runs, booting it when its time has come."""
+        if not self._up and now >= self._up_at:
+            self._up = True
+            self._boot(now)
+        return self._up
 
     # -- what a board is -------------------------------------------------------------------------
     @abstractmethod

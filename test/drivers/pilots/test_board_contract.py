@@ -155,6 +155,7 @@ def test_the_dead_man_takes_the_offer_back(b):
 def test_the_contactor_opens_under_load(b):
     b.charge(10.0)
     b.simulator.do('set_vehicle', vehicle={'ignores_pwm_off': True})
+    b.until(lambda: max(b.point.plant.amperage) > 2.0)     # some open at once when nothing flows
     b.amperage = None
     b.until(lambda: b.offered == 0.0)
     time.sleep(0.5)

@@ -84,13 +84,13 @@ def s(request, link):
 
 
 @pytest.mark.parametrize('s', [True, False], ids=['echoes', 'no echo'], indirect=True)
-def test_it_is_put_to_sleep_before_it_is_asked_anything(s):
+def test_it_is_put_to_sleep_after_one_look_for_a_fault(s):
     s.ready()
-    assert s.board.log[:4] == ['FS', 'GV', 'GC', 'SY 5 6']
+    assert s.board.log[:7] == ['GS', 'GE', 'FS', 'GV', 'GC', 'GY', 'SY 5 6']
     assert s.board.offered == 0
     sample = s.pilot.latest()
-    assert (sample.value.letter, sample.value.signaled_amperage) == ('C', 0.0)
-    assert sample.value.contactor_closed is False and math.isnan(sample.value.cable_amperage)
+    assert (sample.value.letter, sample.value.signaled_amperage) == ('B', 0.0)
+    assert sample.value.contactor_closed is None and math.isnan(sample.value.cable_amperage)
     assert sample.identity['firmware'] == '8.2.1'
     s.until(lambda: 'SY' in s.board.log)
 
@@ -99,7 +99,7 @@ def test_whole_amperes_rounded_down_set_before_enabled_and_volatile(s):
     s.offer(10.9)
     log = s.board.log
     assert log.index('SC 10 V') < log.index('FE')
-    assert s.pilot.latest().value.contactor_closed is True
+    assert s.pilot.latest().value.contactor_closed is None      # the flag is the command
     s.offer(16.0)
     s.offer(6.0)
     s.amperage = 5.9
@@ -146,12 +146,13 @@ def test_an_offer_of_its_own_is_refused(s):
     s.until(lambda: 'offers 16 A, told was 10 A' in s.pilot.latest().error)
 
 
-def test_missed_heartbeats_are_acknowledged(s):
+def test_missed_heartbeats_are_cleared_by_the_order_that_raises_nothing(s):
     s.offer(10)
     s.board.missed = True
-    s.until(lambda: 'SY 165' in s.board.log)
+    s.until(lambda: s.board.log.count('SY 5 6') == 2)
     s.until(lambda: s.pilot.latest().counters.get('missed_heartbeats') == 1)
     s.until(lambda: s.board.offered == 10 and not s.pilot.latest().error)
+    assert 'SY 165' not in s.board.log      # HsRestoreAmpacity: the EEPROM's current, at once
 
 
 def test_firmware_that_tells_too_little_gets_no_offer(link):

@@ -1,50 +1,52 @@
-"""OpenEVSE behind ports.CurrentPilot, over RAPI (rapi.py; source domain.md 5.1).
+"""OpenEVSE behind ports.CurrentPilot, over RAPI (rapi.py; firmware 8.2.3, open_evse).
 
-Sleep (``$FS``, steady +12 V) is "no offer"; it is written first at each connection and whenever
-the board says that it started anew. Currents are whole amperes and set volatile (``V``: its EEPROM
-would wear out).
-The board's heartbeat supervision is switched on: without pulses it falls back to 6 A by itself,
-the least that it can; 0 A comes from the dead-man here and from ``withdraw``.
+Sleep (``$FS``, steady +12 V) is "no offer"; it is written at each connection and whenever the board
+says that it started anew, after one look at its state: over a fault it is never written, for sleep
+takes its place, and the next offer starts the board into the fault again. The driver keeps a fault
+by itself (openevse_state.FaultLatch). Currents are whole amperes and set volatile (``V``: its
+EEPROM would wear out). The board's heartbeat supervision is switched on: without pulses it falls
+back to 6 A by itself, the least that it can; 0 A comes from the dead-man here and from
+``withdraw``. That setting is kept in its EEPROM, and counted as ``set_up_writes``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from charger_control.core.iso61851 import PilotReading
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE
 from charger_control.drivers.backoff import Backoff
 from charger_control.drivers.bus import Bus, Turn
-from charger_control.drivers.pilots.board_pilot import (
-    IDLE,
-    QUICK_RETRIES,
-    BoardPilot,
-    whole_amperes,
+from charger_control.drivers.pilots.board_pilot import IDLE, QUICK_RETRIES, whole_amperes
+from charger_control.drivers.pilots.openevse_meeting import (
+    FALLBACK,
+    HEARTBEAT,
+    PULSE_INTERVAL,
+    OpenEvseMeeting,
+    Step,
+    integer,
+)
+from charger_control.drivers.pilots.openevse_state import (
+    UNKNOWN,
+    BoardState,
+    FaultLatch,
+    Waking,
+    state_of,
 )
 from charger_control.drivers.ports import AnswerError
 from charger_control.drivers.rapi import Message, RapiLine
 
 QUIET, ANSWER_TIME = 0.01, 0.5
 """s: of silence between an answer and the next command; the longest an answer may take."""
-HEARTBEAT, FALLBACK = 5, 6
-"""s and A of the board's own supervision."""
 RECHECK_DELAY, STEADY_TIME = (0.5, 10.0), 60.0
 """s until a refused board is met anew, growing; s without a refusal after which that starts over.
 """
 ENABLE, SLEEP, DISABLE = 'FE', 'FS', 'FD'
-_LETTERS = {1: 'A', 2: 'B', 3: 'C', 4: 'D', 5: 'R'}
-FAULTS = {5: 'diode check failed', 6: 'residual current (GFCI)', 7: 'no ground',
-          8: 'relay is stuck', 9: 'its GFI self-test failed', 0xA: 'too hot', 0xB: 'over-current',
-          0xE: 'relay does not close'}
-_CAUSES = {5: 'CpDiodeShortCircuit', 0xB: 'SignalledAmperageExceeded'}
-OFF = (0xFE, 0xFF)
-"""States of a board that sleeps or is disabled: it offers nothing."""
-_KNOWN = (*range(0x10), *OFF)
-"""Codes of a state; the checksum is weak, and lets one wrong line in 256 pass."""
-_RELAY_CLOSED = 0x40
+SHORT_TIME = 1.0
+"""s of state 00 while it is told to offer after which the pilot is shorted: no level fits. Between
+two states it takes 0.25 s (DELAY_STATE_TRANSITION)."""
+_STATE_EVENT = 4
+"""Fields of $AT: state, pilot's state, A, vflags."""
 
 
-class OpenEvse(BoardPilot):
+class OpenEvse(OpenEvseMeeting):
     """Implements ports.CurrentPilot."""
 
     def __init__(self, bus: Bus[RapiLine], timeout: float = 1.5, rate: float = 5.0) -> None:
@@ -52,17 +54,24 @@ class OpenEvse(BoardPilot):
         super().__init__(bus, 0, QUIET, ANSWER_TIME, timeout=timeout)
         self._line, self._period = bus.line, 1.0 / rate
         self._identity |= {'model': 'OpenEVSE',
-                           'dead_man': f'{FALLBACK} A after {HEARTBEAT} s without heartbeat'}
+                           'dead_man': f'{FALLBACK} A after {HEARTBEAT} s without heartbeat; '
+                                       'kept in its EEPROM, so after its own start too'}
         self._delay = Backoff(*RECHECK_DELAY)
         self._refused_at = self._recheck_at = 0.0
+        self._latch = FaultLatch()
+        self._raw_state = ''
         self._start()
 
-    def _start(self) -> None:
-        """Knows nothing of the board any more."""
+    def _start(self, *, looked: bool = False) -> None:
+        """Knows nothing of the board any more; ``looked``: but its state, from just now."""
         self._mode = ''
+        if not looked:
+            self._state: BoardState | None = None
+        self._looked = looked
+        self._unknown_since: float | None = None
+        self._waking = Waking()
         self._amperage: int | None = None
-        self._introduction: list[Callable[[RapiLine], None]] = [
-            self._read_version, self._read_capacity, self._supervise, self._meet]
+        self._introduction = [*self._introducing(), self._meet]
         self._refusal = ''
         self._poll_at = self._pulse_at = 0.0
 
@@ -85,55 +94,96 @@ class OpenEvse(BoardPilot):
         self._plan(now)[0](line)
         self._failures = 0
         while line.events:
-            if line.events.popleft().word == 'AB':
-                self._counts['restarts'] += 1
-                self._start()
-            else:
-                self._poll_at = 0.0  # something has changed: look now
+            self._take_event(line.events.popleft())
+
+    def _take_event(self, event: Message) -> None:
+        if event.word == 'AB':
+            self._counts['restarts'] += 1
+            self._start()
+            return
+        self._poll_at = 0.0  # something has changed: look now
+        if event.word == 'AT' and len(event.tokens) == _STATE_EVENT:
+            evse, pilot, capacity, flags = event.tokens
+            if (state := state_of(evse, pilot, flags, capacity)) and state.fault:
+                self._note(state)     # the next command may be one that takes its place
+
+    def reset_fault(self) -> bool:
+        """Forgets the fault that is kept, after a person has looked; False if there was none. It
+        comes back while the board has it."""
+        had = self._latch.reset()
+        self._bus.wake()
+        return had
 
     def _target(self, now: float) -> tuple[str, int]:
         """The mode and the amperes that the board should have."""
         if self._is_opening(now) and not self._closing:
             return DISABLE, 0
         whole = self._ordered(now)
-        allowed = not (self._refusal or self._introduction)
+        allowed = not (self._refusal or self._introduction or self._latch.words)
         return (ENABLE, whole) if allowed and whole else (SLEEP, 0)
 
-    def _plan(self, now: float) -> tuple[Callable[[RapiLine], None], float, bool]:
+    def _plan(self, now: float) -> tuple[Step, float, bool]:
         """What to do next, not before when, and whether before all else."""
         mode, amperage = self._target(now)
         if self._closing:
             idle = self._said_farewell.is_set()
             return self._set_mode, now + IDLE if idle else 0.0, not idle
-        if mode not in (ENABLE, self._mode):
+        if not self._looked:
+            return self._look, 0.0, True
+        if mode not in (ENABLE, self._mode) and not self._is_held(mode):
             return self._set_mode, 0.0, True
         if self._introduction:
             return self._introduction[0], 0.0, False
-        if mode == ENABLE:
-            if self._amperage != amperage:
-                lower = self._amperage is None or amperage < self._amperage
-                return self._set_amperage, 0.0, lower
-            if self._mode != ENABLE:
-                return self._set_mode, 0.0, False
-        return self._routine()
+        return (self._plan_offer(amperage) if mode == ENABLE else None) or self._routine()
 
-    def _routine(self) -> tuple[Callable[[RapiLine], None], float, bool]:
+    def _plan_offer(self, amperage: int) -> tuple[Step, float, bool] | None:
+        """What the board must be told to offer ``amperage`` A, the amperes first."""
+        if self._amperage != amperage:
+            lower = self._amperage is None or amperage < self._amperage
+            return self._set_amperage, 0.0, lower
+        return (self._set_mode, 0.0, False) if self._mode != ENABLE else None
+
+    def _routine(self) -> tuple[Step, float, bool]:
         if self._pulse_at <= self._poll_at:
             return self._pulse, self._pulse_at, False
         return self._read_state, self._poll_at, False
 
+    def _is_held(self, mode: str) -> bool:
+        """Whether the board is in a fault that ``mode`` would take the place of. It offers nothing
+        then; whatever it does when it is over is met by the next poll."""
+        state = self._state
+        if state is None or self._closing or not (state.fault or self._is_shorted(self._now())):
+            return False
+        return mode == SLEEP or not state.has_relay_on
+
+    def _is_shorted(self, now: float) -> bool:
+        return self._unknown_since is not None and now - self._unknown_since > SHORT_TIME
+
+    def _look(self, line: RapiLine) -> None:
+        """Looks once whether there is a fault, before it is put to sleep."""
+        self._looked = True         # one that does not tell is put to sleep as well
+        if state := self._ask_state(line):
+            self._note(state)
+
+    def _note(self, state: BoardState) -> None:
+        self._state = state
+        self._latch.take(state)
+        self._counts['board_faults'] = self._latch.count
+
     def _set_mode(self, line: RapiLine) -> None:
         now = self._now()
         mode, amperage = self._target(now)
-        if mode == ENABLE and self._amperage != amperage:
-            return  # asked for since it was planned: amperes come before
+        if (mode == ENABLE and self._amperage != amperage) or self._is_held(mode):
+            return  # asked for, or found, since it was planned: amperes come before
         if mode == SLEEP:
             self._count_dead_man(now)
+        if mode != ENABLE:
+            self._waking.forget()
         self._mode = ''
         if self._demand(line.ask(mode, self.answer_time), mode).tokens:
             self._line.count('wrong_answers')
             raise AnswerError('wrong_answers', f'the board answers something else to {mode}')
-        self._mode = mode
+        self._mode, self._unknown_since = mode, None
         self._counts['contactor_opened'] += mode == DISABLE
         self._poll_at = 0.0
         if self._closing and mode == SLEEP:
@@ -156,26 +206,6 @@ class OpenEvse(BoardPilot):
         self._amperage = amperage
         self._poll_at = 0.0
 
-    def _read_version(self, line: RapiLine) -> None:
-        answer = self._demand(line.ask('GV', self.answer_time), 'GV')
-        self._identity['firmware'] = answer.tokens[0] if answer.tokens else ''
-        self._identity['protocol'] = answer.tokens[1] if len(answer.tokens) > 1 else ''
-        self._introduction.pop(0)
-
-    def _read_capacity(self, line: RapiLine) -> None:
-        answer = self._demand(line.ask('GC', self.answer_time), 'GC')
-        self._identity['capacity'] = ' '.join(answer.tokens)
-        least = integer(answer.tokens[:1], 10)
-        if least is None or least < MIN_AMPERAGE:
-            self._refuse(f'its least current is {least} A, not 6 A (GC: {answer.tokens})')
-        self._introduction.pop(0)
-
-    def _supervise(self, line: RapiLine) -> None:
-        command = f'SY {HEARTBEAT} {FALLBACK}'
-        self._demand(line.ask(command, self.answer_time), command)
-        self._introduction.pop(0)
-        self._pulse_at = self._now() + 1.0
-
     def _meet(self, line: RapiLine) -> None:
         """Reads its state once, before any offer."""
         introduction = self._introduction
@@ -184,45 +214,62 @@ class OpenEvse(BoardPilot):
             introduction.pop(0)
 
     def _pulse(self, line: RapiLine) -> None:
-        self._pulse_at = self._now() + 1.0
+        self._pulse_at = self._now() + PULSE_INTERVAL
         if line.ask('SY', self.answer_time).word == 'NK':  # it fell back, and may have restarted
             self._counts['missed_heartbeats'] += 1
-            line.ask('SY 165', self.answer_time)
             self._start()
+
+    def _ask_state(self, line: RapiLine) -> BoardState | None:
+        """Its state; None for what is not understood."""
+        state = self._demand(line.ask('GS', self.answer_time), 'GS').tokens
+        energy = self._demand(line.ask('GE', self.answer_time), 'GE').tokens
+        self._raw_state = f'GS: {state}, GE: {energy}'
+        evse, _, pilot, flags = (*state, '', '', '', '')[:4]
+        return state_of(evse, pilot, flags, energy[0] if energy else '')
 
     def _read_state(self, line: RapiLine) -> None:
         self._poll_at = self._now() + self._period
-        state = self._demand(line.ask('GS', self.answer_time), 'GS')
-        energy = self._demand(line.ask('GE', self.answer_time), 'GE')
-        codes = [integer(state.tokens[i:i + 1], 16) for i in (0, 2, 3)]
-        capacity = integer(energy.tokens[:1], 10)
-        evse, pilot, flags = codes
-        if (evse is None or pilot is None or flags is None or capacity is None
-                or evse not in _KNOWN or pilot not in _KNOWN or not 0 <= capacity <= MAX_AMPERAGE):
+        state = self._ask_state(line)
+        now = self._now()
+        if state is None:
             self._line.count('wrong_answers')
-            words = (f'its state is not understood (GS: {state.tokens}, GE: {energy.tokens}): '
+            words = (f'its state is not understood ({self._raw_state}): '
                      'is its firmware older than RAPI 5?')
             if self._failures >= QUICK_RETRIES:
                 self._refuse(words)
             raise AnswerError('wrong_answers', words)
-        sleeping = evse in OFF
-        if self._mode in (SLEEP, DISABLE) and not sleeping and evse not in FAULTS:
-            self._counts['restarts'] += 1  # it offers though told not to: it is not what it was
-            self._start()
-        offers = 0 if sleeping or evse in FAULTS else capacity
-        if self._mode == ENABLE and self._amperage is not None and offers > self._amperage:
-            self._refuse(f'it offers {offers} A, told was {self._amperage} A')
-        self._publish(self._refusal, self._reading(evse, pilot, flags, offers), self._now())
+        self._note(state)
+        if state.evse != UNKNOWN or self._mode != ENABLE or not state.is_connected:
+            self._unknown_since = None
+        elif self._unknown_since is None:
+            self._unknown_since = now
+        if self._mode in (SLEEP, DISABLE) and not (state.is_off or state.fault):
+            self._counts['restarts'] += 1  # it is awake though told not to be: not what it was
+            self._start(looked=True)
+        if self._mode == ENABLE and self._amperage is not None and state.offers > self._amperage:
+            self._refuse(f'it offers {state.offers} A, told was {self._amperage} A')
+        self._publish(self._refusal or self._wake(now, state), self._reading(now, state), now)
 
-    def _reading(self, evse: int, pilot: int, flags: int, offers: int) -> PilotReading:
-        code = evse if evse in FAULTS else pilot
-        fault = FAULTS.get(code, '')
-        letter = _LETTERS.get(pilot, 'S')
+    def _wake(self, now: float, state: BoardState) -> str:
+        """Has a board woken that sleeps though told to offer; what to say of it."""
+        if self._mode != ENABLE:
+            return ''
+        if not state.is_connected:
+            self._waking.forget()
+        wake, words = self._waking.step(now, state)
+        if wake:
+            self._mode = ''
+            self._counts['woken'] += 1
+        return words
+
+    def _reading(self, now: float, state: BoardState) -> PilotReading:
+        """``contactor_closed`` stays unknown: the flag for it is the command."""
+        fault, cause = state.fault or self._latch.words, state.cause or self._latch.cause
         return PilotReading(
-            letter='R' if code == 5 else letter, signaled_amperage=float(offers),
-            contactor_closed=bool(flags & _RELAY_CLOSED),
+            letter='E' if self._is_shorted(now) else state.letter,
+            signaled_amperage=float(state.offers),
             error='; '.join(filter(None, (self._refusal, fault))),
-            error_cause=_CAUSES.get(code, 'BoardFault' if fault or self._refusal else ''),
+            error_cause=cause or ('BoardFault' if self._refusal else ''),
             unsafe=bool(self._refusal))
 
     def _refuse(self, words: str) -> None:
@@ -236,18 +283,3 @@ class OpenEvse(BoardPilot):
         self._refused_at = now
         self._refusal = words
         self._publish(words)
-
-    def _demand(self, answer: Message, command: str) -> Message:
-        if answer.word != 'OK':
-            self._line.count('exceptions')
-            raise AnswerError('exceptions', f'the board refuses {command} '
-                                            f'(NK {" ".join(answer.tokens)})')
-        return answer
-
-
-def integer(tokens: tuple[str, ...], base: int) -> int | None:
-    """The number in the first token, None where there is none."""
-    try:
-        return int(tokens[0], base) if tokens else None
-    except ValueError:
-        return None

@@ -8,7 +8,9 @@ from typing import Any
 
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.options import Option
-from charger_control.drivers.pilots.openevse import FAULTS, OFF, SLEEP, OpenEvse, integer
+from charger_control.drivers.pilots.openevse import SLEEP, OpenEvse
+from charger_control.drivers.pilots.openevse_meeting import integer
+from charger_control.drivers.pilots.openevse_state import FAULTS, OFF
 from charger_control.drivers.ports import DeviceError
 from charger_control.drivers.rapi import RapiLine
 

@@ -1,0 +1,78 @@
+"""What an OpenEVSE is asked and told once, when it is met, before it may offer anything."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+from charger_control.core.limits import MIN_AMPERAGE
+from charger_control.drivers.pilots.board_pilot import BoardPilot
+from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.rapi import Message, RapiLine
+
+HEARTBEAT, FALLBACK = 5, 6
+"""s and A of the board's own supervision."""
+PULSE_INTERVAL = 1.0
+"""s between two heartbeats."""
+Step = Callable[[RapiLine], None]
+
+
+class OpenEvseMeeting(BoardPilot):
+    """The part of the driver that introduces the board."""
+
+    _line: RapiLine
+    _introduction: list[Step]
+    """What is still to be asked."""
+    _pulse_at: float
+
+    @abstractmethod
+    def _refuse(self, words: str) -> None:
+        """Withholds every offer until the board is met anew."""
+
+    def _introducing(self) -> list[Step]:
+        return [self._read_version, self._read_capacity, self._read_supervision, self._supervise]
+
+    def _read_version(self, line: RapiLine) -> None:
+        answer = self._demand(line.ask('GV', self.answer_time), 'GV')
+        self._identity['firmware'] = answer.tokens[0] if answer.tokens else ''
+        self._identity['protocol'] = answer.tokens[1] if len(answer.tokens) > 1 else ''
+        self._introduction.pop(0)
+
+    def _read_capacity(self, line: RapiLine) -> None:
+        answer = self._demand(line.ask('GC', self.answer_time), 'GC')
+        self._identity['capacity'] = ' '.join(answer.tokens)
+        least = integer(answer.tokens[:1], 10)
+        if least is None or least < MIN_AMPERAGE:
+            self._refuse(f'its least current is {least} A, not 6 A (GC: {answer.tokens})')
+        self._introduction.pop(0)
+
+    def _read_supervision(self, line: RapiLine) -> None:
+        answer = line.ask('GY', self.answer_time)
+        before = answer.tokens[:2]
+        if answer.word == 'OK' and before != (str(HEARTBEAT), str(FALLBACK)):
+            self._identity['supervision_before'] = ' '.join(before)
+            self._counts['set_up_writes'] += 1
+        self._introduction.pop(0)
+
+    def _supervise(self, line: RapiLine) -> None:
+        """Switches its supervision on. The same order clears a missed pulse, and that alone:
+        ``SY 165`` sets the EEPROM's current at once (HsRestoreAmpacity)."""
+        if line.ask(f'SY {HEARTBEAT} {FALLBACK}', self.answer_time).word != 'OK':
+            self._refuse('its firmware has no heartbeat supervision (SY): RAPI 5 is needed')
+        self._introduction.pop(0)
+        self._pulse_at = self._now() + PULSE_INTERVAL
+
+    def _demand(self, answer: Message, command: str) -> Message:
+        if answer.word != 'OK':
+            self._line.count('exceptions')
+            raise AnswerError('exceptions', f'the board refuses {command} '
+                                            f'(NK {" ".join(answer.tokens)})')
+        return answer
+
+
+def integer(tokens: tuple[str, ...], base: int) -> int | None:
+    """The number in the first token, None where there is none."""
+    try:
+        return int(tokens[0], base) if tokens else None
+    except ValueError:
+        return None
