@@ -32,6 +32,7 @@ from web.guesses import measure
 from web.servers import PEERS, NotHereError, cpu_seconds, process, server, status
 
 from charger_control.core.cppwm_controller.types import Charging
+from charger_control.core.heard import Heard
 from charger_control.ros import interfaces
 from charger_control.ros.node import BlockNode
 
@@ -57,6 +58,8 @@ BUDGET = {
     'ours.fuzz.growth_mb': 5.0,
 }
 """The most that is allowed."""
+OBEYED = 2.0
+"""s within which the board stops after a decision."""
 Table = dict[str, float]
 
 
@@ -91,8 +94,9 @@ def load(what: str, name: str, port: int, pid: int, **options: float) -> Table:
     command = [sys.executable, str(HERE / 'web' / 'load.py'), what, name, str(port)]
     for option, value in options.items():
         command += [f'--{option}', str(value)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True) as child:
+    with tempfile.TemporaryFile('w+') as errors, subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         result: Table = {}
@@ -108,8 +112,10 @@ def load(what: str, name: str, port: int, pid: int, **options: float) -> Table:
                 continue
             child.stdin.write('\n')
             child.stdin.flush()
-    if child.returncode:
-        raise LoadError(f'{what} {options}: the clients were not served')
+        if child.wait():
+            errors.seek(0)
+            why = (errors.read().strip().splitlines() or ['no word'])[-1]
+            raise LoadError(f'{what} {options}: {why}')
     return result
 
 
@@ -134,9 +140,19 @@ def stalled(seconds: float) -> Table:
         return values
 
 
+def unasked(stops: list[float], decisions: list[Heard[Any]]) -> int:
+    """Offers that ended (s) though no client had asked for it just before (messages of decision).
+
+    Among what the abuse sends are good commands, `setEnabled false` too: such a stop is obedience.
+    """
+    asked = [d.at for d in decisions
+             if d.value.limit_source == 'api' and d.value.requested_amperage == 0.0]
+    return sum(not any(0.0 <= stop - at <= OBEYED for at in asked) for stop in stops)
+
+
 def control(seconds: float, abuse: float) -> Table:
     """The ticks of a whole simulated charger under every kind of load, and its offer."""
-    from live_charger import live_charger  # noqa: PLC0415
+    from live_charger import boottime, live_charger  # noqa: PLC0415
     from live_topics import topics_of  # noqa: PLC0415
     from web.abuse import Abuse  # noqa: PLC0415
 
@@ -144,20 +160,25 @@ def control(seconds: float, abuse: float) -> Table:
             Path(folder), {'bridge': {'max_clients': 600}}) as charger, ExitStack() as stack:
         charger.charge()
         port, pid = int(charger.url.rsplit(':', 1)[1]), charger.pid_of('bridge')
-        topics = stack.enter_context(topics_of(charger.namespace, interfaces.AVAILABLE, raw=True))
+        topics = stack.enter_context(topics_of(charger.namespace, interfaces.AVAILABLE,
+                                               interfaces.DECISION, raw=True))
         topics.wait_for(interfaces.AVAILABLE, bool, 10.0, 'a tick')
         time.sleep(seconds)
         quiet = len(topics.all(interfaces.AVAILABLE))
-        lost = len([e for e in charger.events('offer') if e['amperage'] == 0.0])
+        begin = boottime()
         load('ws', 'ours', port, pid, count=500, seconds=seconds)
         load('rest', 'ours', port, pid, count=32, seconds=seconds)
         Abuse(port, pid).run(abuse)
         stamps = [m.header.stamp.sec + m.header.stamp.nanosec * 1e-9
                   for m in topics.all(interfaces.AVAILABLE)]
         late = [b - a - 0.1 for a, b in itertools.pairwise(stamps)]
-        lost = len([e for e in charger.events('offer') if e['amperage'] == 0.0]) - lost
+        wall = time.time() - boottime()   # decisions are dated by the wall clock
+        stops = [e['t'] + wall for e in charger.events('offer', since=begin)
+                 if e['amperage'] == 0.0]
+        lost = unasked(stops, topics.heard(interfaces.DECISION))
         return {'ticks': len(late), 'quiet_latest_tick_ms': 1e3 * max(late[:quiet - 1]),
-                'latest_tick_ms': 1e3 * max(late[quiet - 1:]), 'offers_lost': lost}
+                'latest_tick_ms': 1e3 * max(late[quiet - 1:]), 'offers_lost': lost,
+                'stops_asked_for': len(stops) - lost}
 
 
 def fuzz(seconds: float) -> Table:

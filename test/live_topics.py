@@ -54,6 +54,10 @@ class Topics:
         """The values so far."""
         return [heard.value for heard in list(self._heard[topic.name])]
 
+    def heard(self, topic: Topic) -> list[Heard[Any]]:
+        """The same with when each came (s, wall clock)."""
+        return list(self._heard[topic.name])
+
     def last(self, topic: Topic) -> Any:
         """The newest value; None before the first."""
         values = self._heard[topic.name]

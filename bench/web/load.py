@@ -30,6 +30,9 @@ SUBSCRIBE = json.dumps({'op': 'subscribe', 'topic': '/charger/charging',
                         'type': 'charger_interfaces/msg/Charging'}).encode()
 PIECE = 16 * 1024
 """bytes read at once; far larger ones are mapped one by one, which takes longer than reading."""
+PING, PONG = b'\x89\0', b'\x8a\x80\0\0\0\0'
+"""What a server asks its clients now and then, and what it drops them for not saying; never part
+of a frame's text, which is ASCII."""
 STALLED_BUFFER = 4096
 """bytes that a client which does not read takes."""
 
@@ -53,6 +56,8 @@ class Streams:
         self.sockets: dict[int, socket.socket] = {}
         self.rests: dict[int, bytes] = {}
         self.stalled: list[socket.socket] = []
+        self.ended = 0
+        """Clients that the server has ended."""
 
     def connect(self, count: int) -> float:
         """s that it took."""
@@ -108,10 +113,16 @@ class Streams:
         end = clock() + seconds
         while (now := clock()) < end:
             for fd, _ in poll(end - now):
-                data = receive[fd](PIECE)
-                read.append((fd, clock(), data))
+                try:
+                    data = receive[fd](PIECE)
+                    read.append((fd, clock(), data))
+                    if PING in data:
+                        self.sockets[fd].send(PONG)
+                except OSError:
+                    data = b''
                 if not data:
                     self.poll.unregister(fd)
+                    self.ended += 1
         return read
 
     def frames(self, read: list[tuple[int, float, bytes]]) -> list[tuple[int, float, int]]:
@@ -170,7 +181,8 @@ def websocket(options: argparse.Namespace) -> dict[str, float]:
     connect = streams.connect(options.count)
     served = streams.wait(20.0)
     if not options.stalled:
-        return {**window(streams, options.seconds), 'connect_s': connect, 'served': served}
+        return {**window(streams, options.seconds), 'connect_s': connect, 'served': served,
+                'ended': streams.ended}
     alone, beside = [], []
     for _ in range(options.rounds):   # in turn: the machine is not the same for long
         alone.append(window(streams, options.seconds)['p99_ms'])
@@ -179,6 +191,9 @@ def websocket(options: argparse.Namespace) -> dict[str, float]:
         beside.append(window(streams, options.seconds)['p99_ms'])
         streams.unstall()
         streams.read(0.5)
+    if served < options.count or streams.ended:   # silence would count as no delay
+        raise RuntimeError(f'{served} of {options.count} clients were served, the server ended '
+                           f'{streams.ended} of them')
     return {'alone_p99_ms': percentile(alone, 50), 'beside_p99_ms': percentile(beside, 50),
             'change_percent': 100.0 * (percentile(beside, 50) / percentile(alone, 50) - 1.0)}
 
