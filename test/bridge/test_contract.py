@@ -12,6 +12,7 @@ import schemathesis
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 
@@ -37,6 +38,13 @@ def parts(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
         node if isinstance(node, list) else ())
     for name, part in inside:
         yield from parts(part, f'{path}/{name}')
+
+
+def test_the_contract_is_a_good_document_of_openapi_3_1() -> None:
+    assert [str(error) for error in OpenAPIV31SpecValidator(CONTRACT).iter_errors()] == []
+    broken = {**CONTRACT, 'paths': {'/charging': {'get': {'responses': {
+        '200': {'content': {}}}}}}}   # an answer without a description
+    assert list(OpenAPIV31SpecValidator(broken).iter_errors())
 
 
 def test_no_comma_in_a_description_has_made_a_key_of_its_own() -> None:
