@@ -146,6 +146,26 @@ def test_a_limit_that_is_set_is_followed(page: Page, charger: Charger) -> None:
     expect(page.locator('#signaledAmperage')).to_have_text('16.0')
 
 
+TRANSLATE = """() => {
+  const words = { 'Pause charging': 'Laden unterbrechen', 'Go on charging': 'Weiterladen' };
+  const button = document.getElementById('pause');
+  const change = () => { const to = words[button.textContent]; if (to) button.textContent = to; };
+  new MutationObserver(change).observe(button, { childList: true, subtree: true });
+  change();
+}"""
+
+
+def test_a_translated_page_pauses_and_goes_on(page: Page, charger: Charger) -> None:
+    """A browser's translator replaces the words of a button."""
+    page.evaluate(TRANSLATE)
+    page.get_by_role('button', name='Laden unterbrechen').click()
+    expect(page.locator('#answer')).to_have_text('Set.')
+    assert charger.served.written[-1].enabled is False
+    page.get_by_role('button', name='Weiterladen').click()
+    expect(page.get_by_role('button', name='Laden unterbrechen')).to_be_visible()
+    assert charger.served.written[-1].enabled is True
+
+
 def test_a_refusal_is_said(page: Page, charger: Charger) -> None:
     charger.served.answer = lambda change: Answer(False, 'StoreFailed', 'disk full')
     page.get_by_role('button', name='Set limit').click()

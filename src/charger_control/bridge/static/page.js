@@ -11,6 +11,7 @@ let fresh = 0;   // ms
 let session = {};
 let register = null;
 let mayWrite = false;
+let paused = false;
 
 function text(id, value) { if (byId(id).textContent !== value) byId(id).textContent = value; }
 function number(value, digits = 1) { return typeof value === 'number' ? value.toFixed(digits) : '–'; }
@@ -33,15 +34,16 @@ const topics = {
   },
   limits(message) {
     const set = [];
+    paused = message.expiresIn > 0 && message.enabled === false;
     if (message.expiresIn > 0) {
-      if (message.enabled === false) set.push('paused');
+      if (paused) set.push('paused');
       if (message.amperageLimit !== null) set.push(`at most ${message.amperageLimit} A`);
       if (message.powerLimit !== null) set.push(`at most ${message.powerLimit / 1000} kW`);
       if (message.onePhaseLimit) set.push('one phase');
     }
     text('limit-now', message.timeout === null ? 'not known'
       : set.length ? `${set.join(', ')}, until ${new Date(Date.now() + message.expiresIn).toLocaleTimeString()}` : 'none set');
-    text('pause', set.includes('paused') ? 'Go on charging' : 'Pause charging');
+    text('pause', paused ? 'Go on charging' : 'Pause charging');
   },
   configuration(message) {
     text('name', message.controllerName || 'charger');
@@ -121,7 +123,7 @@ byId('limits').addEventListener('submit', (event) => {
   put({ amperageLimit: Number(byId('amperage').value), timeout: Number(byId('timeout').value) });
 });
 byId('pause').addEventListener('click', () => put(
-  byId('pause').textContent === 'Pause charging' ? { enabled: false, timeout: Number(byId('timeout').value) } : { enabled: true }));
+  paused ? { enabled: true } : { enabled: false, timeout: Number(byId('timeout').value) }));
 byId('release').addEventListener('click', () => put({ amperageLimit: null, powerLimit: null, enabled: null, onePhaseLimit: null }));
 for (const [, label, color] of SERIES) {
   const item = document.createElement('li');
