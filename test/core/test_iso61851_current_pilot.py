@@ -7,6 +7,8 @@ import pytest
 from charge_point import PilotDesk
 
 from charger_control.core.cppwm_controller import AvailableAmperage
+from charger_control.core.iso61851.raw_types import EventKind
+from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.core.limits import AmperageLimit
 
 NAN, INF = math.nan, math.inf
@@ -207,8 +209,59 @@ def test_a_vehicle_that_does_not_react_to_its_offer_is_remarked_as_this_board_ca
     desk = PilotDesk('B').offering()
     assert desk.run(58.0) and desk.control.note == ''
     desk.run(3.0)
-    assert 'not able to wake' in desk.control.note
+    assert 'no means to wake' in desk.control.note
     desk.set(letter='C').tick()
     assert desk.control.note == ''
     desk.set(letter='B').run(3600.0)
     assert desk.control.note == '', 'it has charged with this offer: it is full'
+
+
+def woken(desk, seconds, letter='B'):
+    """s of state F that the board is told meanwhile; it obeys."""
+    asked, end = [], desk.now + seconds
+    dark_until, desk.obeys = 0.0, False
+    while desk.now < end:
+        dark = desk.now < dark_until
+        desk.set(letter=letter, signaled_amperage=0.0 if dark or not desk.result.offer else 16.0)
+        if wake := desk.tick().wake:
+            asked.append(wake)
+            dark_until = desk.now + wake
+    return asked
+
+
+def test_a_vehicle_that_does_not_react_is_woken_and_then_that_is_said():
+    """Never before, with boards that own their pilot."""
+    desk = PilotDesk('A', wake_up=WakeUpConfig())
+    desk.step()
+    assert woken(desk, 10.0, 'A') == [], 'an offer without a vehicle is none'
+    assert woken(desk, 200.0) == [4.0, 30.0]
+    assert desk.control.note.endswith('was not woken by state F')
+    desk.available = AvailableAmperage(0.0, 0.0, False)
+    assert woken(desk, 905.0) == []
+    desk.available = AvailableAmperage(16.0, 16.0, True)
+    assert woken(desk, 200.0) == [4.0, 30.0]
+
+
+def test_waking_is_told_to_people_once_and_only_if_the_board_can():
+    for wake_up, times in ((WakeUpConfig(), 1), (None, 0)):
+        desk = PilotDesk('A', wake_up=wake_up)
+        desk.step()
+        desk.set(letter='B')
+        events = []
+        while desk.now < 1040.0:
+            events += desk.tick().events
+        assert [event.kind for event in events] == times * [EventKind.WAKE_UP]
+
+
+@pytest.mark.parametrize('ends', ['available', 'fault', 'silence'])
+def test_nobody_is_woken_without_an_offer(ends):
+    desk = PilotDesk('A', wake_up=WakeUpConfig())
+    desk.step()
+    assert woken(desk, 29.0) == []
+    if ends == 'available':
+        desk.available = AvailableAmperage(0.0, 0.0, False)
+    elif ends == 'fault':
+        desk.set(error_cause='BoardFault')
+    else:
+        desk.board_alive = False
+    assert woken(desk, 60.0) == []

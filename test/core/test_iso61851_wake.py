@@ -94,3 +94,12 @@ def test_none_where_that_is_configured():
     vehicle = Vehicle(attempts=0).unplugged()
     assert vehicle.run(600) == 0
     assert [event.kind for event in vehicle.events] == [EventKind.NOT_WANTED]
+
+
+def test_a_pause_before_it_was_woken_or_reacted_leaves_it_to_the_next_offer():
+    """Offers of 20 s, as the sun gives them: it was never woken before."""
+    vehicle = Vehicle().unplugged()
+    for _ in range(5):
+        assert vehicle.run(20) == 0
+        vehicle.run(60, offered=False)
+    assert vehicle.run(300) == 2 and vehicle.it.time_left(vehicle.now) == 0.0

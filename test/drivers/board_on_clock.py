@@ -16,12 +16,13 @@ from fake_rtu import Request
 from charger_control.core.cppwm_controller import AvailableAmperage
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
+from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.core.limits import AmperageLimit
 from charger_control.drivers.pilots.evse_din import EvseDin, EvseDinConfig
 from charger_control.drivers.pilots.openevse import OpenEvse
 from charger_control.drivers.pilots.phoenix import Phoenix
 from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, PhoenixConfig, SerialBoard
-from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.ports import AnswerError, VehicleWaker
 from charger_control.drivers.rapi import Message, parse, sealed
 from charger_control.sim.board_log import BoardLog
 from charger_control.sim.charge_point import ChargePoint, ChargePointParameters
@@ -183,7 +184,9 @@ class BoardOnClock:
         self.bus = MemoryBus(self.line)
         self.pilot = _driver(driver, self.bus, 1 if rapi else self.point.board.unit() or 1,
                              options)
-        self.block = CurrentPilotControl(CurrentPilotConfig(present_hold=0.0))
+        self.block = CurrentPilotControl(CurrentPilotConfig(
+            present_hold=0.0,
+            wake_up=WakeUpConfig() if isinstance(self.pilot, VehicleWaker) else None))
         self.amperage: float | None = None
         self.faults: list[str] = []
         self.letters: list[str] = []
@@ -221,6 +224,8 @@ class BoardOnClock:
                                 (self.letters, result.pilot.vehicle_status)):
                 if not seen or seen[-1] != value:
                     seen.append(value)
+        if result.wake:
+            self.pilot.wake(result.wake)
         self.pilot.offer(result.offer)
         if result.open_contactor:
             self.pilot.open_contactor()

@@ -155,6 +155,16 @@ class CurrentPilot(Protocol):
 
 
 @runtime_checkable
+class VehicleWaker(Protocol):
+    """A pilot whose board can show state F, which wakes a vehicle that sleeps."""
+
+    def wake(self, seconds: float) -> None:
+        """Shows state F for so long, then the offer again. Returns at once; forgotten if the
+        vehicle does not wait in B any more, or the offer ends. The reading says B with no offer
+        meanwhile: whether the vehicle is still there cannot be seen at -12 V."""
+
+
+@runtime_checkable
 class FaultKeeper(Protocol):
     """A pilot whose driver keeps a fault of the board, because the board itself forgets it."""
 

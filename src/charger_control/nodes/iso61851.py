@@ -10,7 +10,7 @@ from charger_control.core.iso61851.current_pilot import CurrentPilotControl
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.ports import Pilot
 from charger_control.drivers.registry import check_pilot, open_pilot, switches_phases
-from charger_control.nodes.pilot_drive import RAW_PARAMS, drive_of
+from charger_control.nodes.pilot_drive import RAW_PARAMS, WAKE_PARAMS, drive_of
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.inhibitor import SleepInhibitor
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, METER, RESET_FAULT
@@ -50,6 +50,7 @@ PARAMS = (
           "sign of a welded contactor for so long after opening", 's', low=0.0, high=30.0),
     Param('meter_timeout', 3.0, 'for how long a measured current counts: more than two periods of '
           'the meter', 's', low=0.5, high=30.0),
+    *WAKE_PARAMS,
     *RAW_PARAMS,
     Param('state_dir', '', 'where latched faults are kept; empty: '
           '~/.local/state/charger_control/<namespace>'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -12,25 +13,36 @@ from charger_control.core.iso61851.duty import amperage_of_duty
 from charger_control.core.iso61851.faults import FaultConfig
 from charger_control.core.iso61851.raw_pilot import RawPilotConfig, RawPilotControl
 from charger_control.core.iso61851.raw_sequence import PhaseConfig
-from charger_control.core.iso61851.raw_types import STEADY_HIGH, RawOrder
+from charger_control.core.iso61851.raw_types import STEADY_HIGH, Event, RawOrder
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
-from charger_control.drivers.ports import CurrentPilot, FaultKeeper, Pilot, RawPilot, Sample
+from charger_control.drivers.ports import (
+    CurrentPilot,
+    FaultKeeper,
+    Pilot,
+    RawPilot,
+    Sample,
+    VehicleWaker,
+)
 from charger_control.ros.parameters import Param
 
 T = TypeVar('T')
+WAKE_PARAMS = (
+    Param('wake_up.attempts', 2, 'how often a vehicle that does not react is woken up (with '
+          'linux_pilot and OpenEVSE; others have no means), in the first offer after plug-in and '
+          'after each pause of 15 min, together at most 4 times without charging between; 0: never',
+          low=0, high=4),
+    Param('wake_up.after', 30.0, 'an offer without reaction, until then', 's', low=10.0,
+          high=600.0),
+    Param('wake_up.time', 4.0, 'state F at the first attempt', 's', low=3.0, high=60.0),
+    Param('wake_up.long_time', 30.0, 'state F at further ones', 's', low=3.0, high=120.0),
+)
+"""Parameters of hardware that can show state F."""
 RAW_PARAMS = (
     Param('simplified_limit', False, 'a vehicle without S2 is offered 10 A at the most (this and '
           'what follows: only with a single-board computer as pilot)'),
     Param('fault_dark_time', 0.3, 'state F after a fault while charging; 0 for vehicles that latch '
           'a fault on it', 's', low=0.0, high=10.0),
-    Param('wake_up.attempts', 2, 'how often a vehicle that does not react is woken up, in the '
-          'first offer after plug-in and after each pause of 15 min, together at most 4 times '
-          'without charging between; 0: never', low=0, high=4),
-    Param('wake_up.after', 30.0, 'an offer without reaction, until then', 's', low=10.0,
-          high=600.0),
-    Param('wake_up.time', 4.0, 'state F at the first attempt', 's', low=3.0, high=60.0),
-    Param('wake_up.long_time', 30.0, 'state F at further ones', 's', low=3.0, high=120.0),
     Param('phase_switch.hold', 45.0, 'state F while phases are switched; at least 60 after '
           'opening in state C', 's', low=4.0, high=300.0),
     Param('phase_switch.up_delay', 60.0, 'three phases must be wished for so long while one is on',
@@ -87,18 +99,21 @@ class CurrentDrive:
             stop_time=values['stop_time'], socket=values['socket'],
             meter_timeout=values['meter_timeout'],
             signal=SignalConfig(step=driver.step, pace=values['pace']),
-            faults=faults_of(values)), latched)
+            faults=faults_of(values),
+            wake_up=wake_up_of(values) if isinstance(driver, VehicleWaker) else None), latched)
 
     def step(self, now: float) -> Step:
         """See Drive."""
         sample = self._driver.latest()
         result = self._block.step(now, heard(sample), sample.error)
+        if result.wake and isinstance(self._driver, VehicleWaker):
+            self._driver.wake(result.wake)
         if result.open_contactor:
             self._driver.open_contactor()
         self._driver.offer(result.offer)
         note, before, self._note = self._block.note, self._note, self._block.note
         return Step(result.offer or 0.0, result.pilot, result.latch,
-                    (note,) if note and note != before else ())
+                    (*words_of(result.events), *([note] if note and note != before else ())))
 
     def withdraw(self) -> None:
         """See Drive."""
@@ -129,8 +144,7 @@ class RawDrive:
             fault_dark_time=values['fault_dark_time'],
             signal=SignalConfig(step=driver.step, pace=values['pace']),
             faults=faults_of(values),
-            wake_up=WakeUpConfig(values['wake_up.attempts'], values['wake_up.after'],
-                                 values['wake_up.time'], values['wake_up.long_time']),
+            wake_up=wake_up_of(values),
             phases=PhaseConfig(driver.switches_phases, values['phase_switch.hold'],
                                max(values['phase_switch.hold'], PhaseConfig().loaded_hold),
                                values['phase_switch.up_delay'])), latched)
@@ -141,9 +155,8 @@ class RawDrive:
         result = self._block.step(now, heard(sample), sample.error)
         self._ordered = result.order
         self._driver.order(result.order)
-        words = tuple(f'{event.kind.value}: {event.detail}' if event.detail else event.kind.value
-                      for event in result.events)
-        return Step(amperage_of_duty(result.order.duty), result.pilot, result.latch, words)
+        return Step(amperage_of_duty(result.order.duty), result.pilot, result.latch,
+                    words_of(result.events))
 
     def withdraw(self) -> None:
         """See Drive."""
@@ -171,6 +184,18 @@ def faults_of(values: dict[str, Any]) -> FaultConfig:
     return FaultConfig(stop_time=values['stop_time'], clear_time=values['clear_time'],
                        over_current_time=values['over_current_time'],
                        meter_lag=values['meter_lag'], ventilation=values['ventilation'])
+
+
+def wake_up_of(values: dict[str, Any]) -> WakeUpConfig:
+    """The wake-up's figures from the node's parameters."""
+    return WakeUpConfig(values['wake_up.attempts'], values['wake_up.after'],
+                        values['wake_up.time'], values['wake_up.long_time'])
+
+
+def words_of(events: Iterable[Event]) -> tuple[str, ...]:
+    """What has happened, for the log."""
+    return tuple(f'{event.kind.value}: {event.detail}' if event.detail else event.kind.value
+                 for event in events)
 
 
 def heard(sample: Sample[T]) -> Heard[T] | None:

@@ -17,8 +17,10 @@ from charger_control.core.iso61851.faults import (
     Since,
 )
 from charger_control.core.iso61851.inputs import PilotInputs
+from charger_control.core.iso61851.raw_types import Event, EventKind
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot, PilotReading
+from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig
 from charger_control.core.limits import MAX_AMPERAGE, NAN, Phases
 
 CHARGING = frozenset('CD')
@@ -28,8 +30,9 @@ KNOWN = frozenset('ABCD')
 LETTERS = frozenset('ABCDEFSR')
 REACTION_TIME = 60.0
 """s that a vehicle may take to react to its first offer, until that is said."""
-NO_REACTION = ('the vehicle does not react to its offer: it is full, waits by itself, or sleeps; '
-               'this board is not able to wake one')
+NO_REACTION = 'the vehicle does not react to its offer: it is full, waits by itself, or '
+CANNOT_WAKE = 'sleeps; with this board there is no means to wake one'
+NOT_WOKEN = 'was not woken by state F'
 ASK_TIME = 2.0
 """s for which a board that does not tell its contactor is asked to open it."""
 ACKNOWLEDGE_TIME = 1.0
@@ -47,6 +50,7 @@ class CurrentPilotConfig:
         meter_timeout: s for which a measured current can be believed.
         stop_time: s after "no offer" until the contactor is opened under load.
         socket: the cable's rating counts (a socket, not a tethered cable).
+        wake_up: when a vehicle that sleeps is woken; None: the board has no means.
     """
 
     connected_phases: int = 3
@@ -57,6 +61,7 @@ class CurrentPilotConfig:
     socket: bool = False
     signal: SignalConfig = field(default_factory=SignalConfig)
     faults: FaultConfig = field(default_factory=FaultConfig)
+    wake_up: WakeUpConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,16 @@ class PilotResult:
         open_contactor: the board is to open under load now.
         pilot: what to publish; None: nothing to say (the board is silent, and it has been said).
         latch: the fault to keep over restarts, '' for none.
+        wake: s for which the board is to show state F from now on, said once; 0 for none.
+        events: what has happened since the last tick.
     """
 
     offer: float | None
     open_contactor: bool
     pilot: ControlPilot | None
     latch: str
+    wake: float = 0.0
+    events: tuple[Event, ...] = ()
 
 
 class CurrentPilotControl(PilotInputs):
@@ -102,6 +111,7 @@ class CurrentPilotControl(PilotInputs):
         self._asked_to_open = Since()
         self._unanswered = Since()
         self._reacted = False
+        self._wake_up = WakeUp(config.wake_up) if config.wake_up else None
         self.note = ''
 
     # -- the decision ----------------------------------------------------------------------------
@@ -139,8 +149,10 @@ class CurrentPilotControl(PilotInputs):
             self._follow(now, board)
         offer = self._signal.amperage or None
         self._note_order(now, offer)
+        wake, events = self._wake(now, board.letter, offer, board.signaled_amperage)
         return PilotResult(offer, self._must_open(now, board, fault, meter),
-                           self._publish(now, reading, withheld), self.faults.latched)
+                           self._publish(now, reading, withheld), self.faults.latched,
+                           wake, events)
 
     def stopped(self, now: float, reading: Heard[PilotReading] | None) -> bool:
         """Whether the process may end: the vehicle has stopped, or stop_time is over."""
@@ -178,7 +190,19 @@ class CurrentPilotControl(PilotInputs):
         offers = board.signaled_amperage > 0.0
         self._reacted = offers and (self._reacted or board.letter in CHARGING)
         waits = self._unanswered(now, offers and board.letter == 'B' and not self._reacted)
-        self.note = NO_REACTION if waits >= REACTION_TIME else ''
+        words = CANNOT_WAKE if self._wake_up is None else NOT_WOKEN
+        self.note = NO_REACTION + words if waits >= REACTION_TIME else ''
+
+    def _wake(self, now: float, letter: str, offer: float | None, signaled: float
+              ) -> tuple[float, tuple[Event, ...]]:
+        """For how long the board is to show state F, said as it begins, and what has happened."""
+        if self._wake_up is None:
+            return 0.0, ()
+        # a board is made an offer without a vehicle too, and keeps it to itself
+        offered = offer is not None and letter in PRESENT
+        _, events = self._wake_up.step(now, letter=letter, offered=offered, pwm=signaled > 0.0)
+        begins = any(event.kind is EventKind.WAKE_UP for event in events)
+        return self._wake_up.time_left(now) if begins else 0.0, tuple(events)
 
     def _note_order(self, now: float, offer: float | None) -> None:
         if offer is not None:
@@ -241,6 +265,7 @@ class CurrentPilotControl(PilotInputs):
               ) -> PilotResult:
         """The board is unreachable: no offer, said once."""
         self._signal.withdraw(now)
+        self._wake(now, 'S', None, 0.0)
         self.faults.board_lost()
         pilot = None
         if not self._said_lost:

@@ -57,6 +57,10 @@ class WakeUp:
         self._dark_until: float | None = None
         self._done = False
 
+    def time_left(self, now: float) -> float:
+        """s of state F from now on; 0 for none."""
+        return 0.0 if self._dark_until is None else max(0.0, self._dark_until - now)
+
     def step(self, now: float, *, letter: str, offered: bool, pwm: bool
              ) -> tuple[bool, list[Event]]:
         """One tick.
@@ -75,8 +79,8 @@ class WakeUp:
         elif letter in 'CD':
             self._budget = self._config.most
         if not offered:
-            if self._left is not None:
-                self._paused_at = now
+            if self._left == 0 or self._tried or self._done:
+                self._paused_at = now       # else it goes on sleeping, and the next offer wakes it
             self._forget_offer()
             return False, []
         if self._left is None:

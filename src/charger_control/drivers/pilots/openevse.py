@@ -12,7 +12,6 @@ back to 6 A by itself, the least that it can; 0 A comes from the dead-man here a
 from __future__ import annotations
 
 from charger_control.core.iso61851 import PilotReading
-from charger_control.drivers.backoff import Backoff
 from charger_control.drivers.bus import Bus, Turn
 from charger_control.drivers.pilots.board_pilot import IDLE, QUICK_RETRIES, whole_amperes
 from charger_control.drivers.pilots.openevse_meeting import (
@@ -24,20 +23,17 @@ from charger_control.drivers.pilots.openevse_meeting import (
     integer,
 )
 from charger_control.drivers.pilots.openevse_state import (
+    DISABLED,
     UNKNOWN,
     BoardState,
     FaultLatch,
+    StateF,
     Waking,
     state_of,
 )
 from charger_control.drivers.ports import AnswerError
 from charger_control.drivers.rapi import Message, RapiLine
 
-QUIET, ANSWER_TIME = 0.01, 0.5
-"""s: of silence between an answer and the next command; the longest an answer may take."""
-RECHECK_DELAY, STEADY_TIME = (0.5, 10.0), 60.0
-"""s until a refused board is met anew, growing; s without a refusal after which that starts over.
-"""
 ENABLE, SLEEP, DISABLE = 'FE', 'FS', 'FD'
 SHORT_TIME = 1.0
 """s of state 00 while it is told to offer after which the pilot is shorted: no level fits. Between
@@ -51,15 +47,13 @@ class OpenEvse(OpenEvseMeeting):
 
     def __init__(self, bus: Bus[RapiLine], timeout: float = 1.5, rate: float = 5.0) -> None:
         """``timeout``: s without an answer, then nothing is published; ``rate``: Hz of polling."""
-        super().__init__(bus, 0, QUIET, ANSWER_TIME, timeout=timeout)
+        super().__init__(bus, timeout)
         self._line, self._period = bus.line, 1.0 / rate
         self._identity |= {'model': 'OpenEVSE',
                            'dead_man': f'{FALLBACK} A after {HEARTBEAT} s without heartbeat; '
                                        'kept in its EEPROM, so after its own start too'}
-        self._delay = Backoff(*RECHECK_DELAY)
-        self._refused_at = self._recheck_at = 0.0
         self._latch = FaultLatch()
-        self._raw_state = ''
+        self._state_f = StateF()
         self._start()
 
     def _start(self, *, looked: bool = False) -> None:
@@ -70,6 +64,7 @@ class OpenEvse(OpenEvseMeeting):
         self._looked = looked
         self._unknown_since: float | None = None
         self._waking = Waking()
+        self._state_f.forget()
         self._amperage: int | None = None
         self._introduction = [*self._introducing(), self._meet]
         self._refusal = ''
@@ -114,13 +109,20 @@ class OpenEvse(OpenEvseMeeting):
         self._bus.wake()
         return had
 
+    def wake(self, seconds: float) -> None:
+        """See ports.VehicleWaker."""
+        self._state_f.ask(seconds, self._now())
+        self._bus.wake()
+
     def _target(self, now: float) -> tuple[str, int]:
         """The mode and the amperes that the board should have."""
         if self._is_opening(now) and not self._closing:
             return DISABLE, 0
         whole = self._ordered(now)
         allowed = not (self._refusal or self._introduction or self._latch.words)
-        return (ENABLE, whole) if allowed and whole else (SLEEP, 0)
+        if not (allowed and whole):
+            return SLEEP, 0
+        return DISABLE if self._state_f.is_due(now) else ENABLE, whole
 
     def _plan(self, now: float) -> tuple[Step, float, bool]:
         """What to do next, not before when, and whether before all else."""
@@ -179,15 +181,33 @@ class OpenEvse(OpenEvseMeeting):
             self._count_dead_man(now)
         if mode != ENABLE:
             self._waking.forget()
+        to_wake = mode == DISABLE and amperage > 0
+        if to_wake and not self._waits(line):
+            self._state_f.forget()
+            return
         self._mode = ''
         if self._demand(line.ask(mode, self.answer_time), mode).tokens:
             self._line.count('wrong_answers')
             raise AnswerError('wrong_answers', f'the board answers something else to {mode}')
         self._mode, self._unknown_since = mode, None
-        self._counts['contactor_opened'] += mode == DISABLE
+        self._note_state_f(to_wake)
+        self._counts['contactor_opened'] += mode == DISABLE and not to_wake
         self._poll_at = 0.0
         if self._closing and mode == SLEEP:
             self._said_farewell.set()
+
+    def _waits(self, line: RapiLine) -> bool:
+        """Whether the vehicle still waits: ``$FD`` would open its contactor under load."""
+        if state := self._ask_state(line):
+            self._note(state)
+        return state is not None and state.waits
+
+    def _note_state_f(self, shown: bool) -> None:
+        self._counts['vehicle_woken'] += shown
+        if shown:
+            self._state_f.begin(self._now())
+        else:
+            self._state_f.forget()
 
     def _set_amperage(self, line: RapiLine) -> None:
         _, amperage = self._target(self._now())
@@ -218,14 +238,6 @@ class OpenEvse(OpenEvseMeeting):
         if line.ask('SY', self.answer_time).word == 'NK':  # it fell back, and may have restarted
             self._counts['missed_heartbeats'] += 1
             self._start()
-
-    def _ask_state(self, line: RapiLine) -> BoardState | None:
-        """Its state; None for what is not understood."""
-        state = self._demand(line.ask('GS', self.answer_time), 'GS').tokens
-        energy = self._demand(line.ask('GE', self.answer_time), 'GE').tokens
-        self._raw_state = f'GS: {state}, GE: {energy}'
-        evse, _, pilot, flags = (*state, '', '', '', '')[:4]
-        return state_of(evse, pilot, flags, energy[0] if energy else '')
 
     def _read_state(self, line: RapiLine) -> None:
         self._poll_at = self._now() + self._period
@@ -266,20 +278,13 @@ class OpenEvse(OpenEvseMeeting):
         """``contactor_closed`` stays unknown: the flag for it is the command."""
         fault, cause = state.fault or self._latch.words, state.cause or self._latch.cause
         return PilotReading(
-            letter='E' if self._is_shorted(now) else state.letter,
+            letter=self._letter(now, state),
             signaled_amperage=float(state.offers),
             error='; '.join(filter(None, (self._refusal, fault))),
             error_cause=cause or ('BoardFault' if self._refusal else ''),
             unsafe=bool(self._refusal))
 
-    def _refuse(self, words: str) -> None:
-        """Withholds every offer until the board is met anew."""
-        self._counts['objections'] += words != self._refusal
-        now = self._now()
-        if not self._refusal:
-            if now - self._refused_at > STEADY_TIME:
-                self._delay.reset()
-            self._recheck_at = now + self._delay.delay()
-        self._refused_at = now
-        self._refusal = words
-        self._publish(words)
+    def _letter(self, now: float, state: BoardState) -> str:
+        if self._state_f.is_shown and state.evse == DISABLED:
+            return 'B'      # by our own order; whether it is still there is not seen meanwhile
+        return 'E' if self._is_shorted(now) else state.letter

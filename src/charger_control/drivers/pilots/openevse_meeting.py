@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 
 from charger_control.core.limits import MIN_AMPERAGE
+from charger_control.drivers.backoff import Backoff
+from charger_control.drivers.bus import Bus
 from charger_control.drivers.pilots.board_pilot import BoardPilot
+from charger_control.drivers.pilots.openevse_state import BoardState, state_of
 from charger_control.drivers.ports import AnswerError
 from charger_control.drivers.rapi import Message, RapiLine
 
@@ -14,6 +16,11 @@ HEARTBEAT, FALLBACK = 5, 6
 """s and A of the board's own supervision."""
 PULSE_INTERVAL = 1.0
 """s between two heartbeats."""
+QUIET, ANSWER_TIME = 0.01, 0.5
+"""s: of silence between an answer and the next command; the longest an answer may take."""
+RECHECK_DELAY, STEADY_TIME = (0.5, 10.0), 60.0
+"""s until a refused board is met anew, growing; s without a refusal after which that starts over.
+"""
 Step = Callable[[RapiLine], None]
 
 
@@ -25,9 +32,31 @@ class OpenEvseMeeting(BoardPilot):
     """What is still to be asked."""
     _pulse_at: float
 
-    @abstractmethod
+    def __init__(self, bus: Bus[RapiLine], timeout: float) -> None:
+        super().__init__(bus, 0, QUIET, ANSWER_TIME, timeout=timeout)
+        self._delay = Backoff(*RECHECK_DELAY)
+        self._refused_at = self._recheck_at = 0.0
+        self._refusal = self._raw_state = ''
+
     def _refuse(self, words: str) -> None:
         """Withholds every offer until the board is met anew."""
+        self._counts['objections'] += words != self._refusal
+        now = self._now()
+        if not self._refusal:
+            if now - self._refused_at > STEADY_TIME:
+                self._delay.reset()
+            self._recheck_at = now + self._delay.delay()
+        self._refused_at = now
+        self._refusal = words
+        self._publish(words)
+
+    def _ask_state(self, line: RapiLine) -> BoardState | None:
+        """Its state; None for what is not understood."""
+        state = self._demand(line.ask('GS', self.answer_time), 'GS').tokens
+        energy = self._demand(line.ask('GE', self.answer_time), 'GE').tokens
+        self._raw_state = f'GS: {state}, GE: {energy}'
+        evse, _, pilot, flags = (*state, '', '', '', '')[:4]
+        return state_of(evse, pilot, flags, energy[0] if energy else '')
 
     def _introducing(self) -> list[Step]:
         return [self._read_version, self._read_capacity, self._read_supervision, self._supervise]

@@ -5,6 +5,7 @@ Source: its firmware 8.2.3, firmware/open_evse/J1772EvseController.cpp and .h, r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from charger_control.core.limits import MAX_AMPERAGE
@@ -77,6 +78,12 @@ class BoardState:
         return not (self.fault or self.is_connected or self.evse == DISABLED)
 
     @property
+    def waits(self) -> bool:
+        """Whether a vehicle waits in B with its offer on the pilot, the relay off."""
+        return (self.evse == self.pilot == STATE_B and self.is_connected and self.offers > 0
+                and not self.has_relay_on)
+
+    @property
     def sleeps_by_limit(self) -> bool:
         """Whether a limit of time or energy put it to sleep."""
         return bool(self.flags & _LIMIT_SLEEP)
@@ -138,6 +145,35 @@ class FaultLatch:
         """Forgets the fault; False if there was none."""
         had, self.words, self.cause = bool(self.words), '', ''
         return had
+
+
+class StateF:
+    """State F for a while, which wakes a vehicle that sleeps."""
+
+    START_TIME = 2.0
+    """s in which it has to begin; then what was asked for is forgotten."""
+
+    def __init__(self) -> None:
+        self._asked = (0.0, -math.inf)
+        """s, how long and when; swapped whole by any thread."""
+        self._until = -math.inf
+        self.is_shown = False
+
+    def ask(self, seconds: float, now: float) -> None:
+        """Wants it for ``seconds`` from when it is shown."""
+        self._asked = (seconds, now)
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be shown, or shown on."""
+        return now < self._until if self.is_shown else now - self._asked[1] < self.START_TIME
+
+    def begin(self, now: float) -> None:
+        """The board shows it."""
+        self.is_shown, self._until = True, now + self._asked[0]
+
+    def forget(self) -> None:
+        """It is over, or must not begin."""
+        self.is_shown, self._asked = False, (0.0, -math.inf)
 
 
 class Waking:
