@@ -168,7 +168,30 @@ def test_the_lowest_available_of_two_counts_with_the_lowest_commanded():
 def test_an_available_that_holds_for_years_holds_2_s():
     ear = Ear(AVAILABLE)
     assert ear.hear(0.0, offer(16.0, valid_for=1e9)).valid_for == 2.0
-    assert ear.hear(1.5, offer(10.0), OTHER).valid_for == 0.5
+    assert ear.hear(1.5, offer(10.0), OTHER).valid_for == 1.0
+    assert ear.hear(1.6, offer(12.0, valid_for=0.1)).valid_for == pytest.approx(0.9), "the other's"
+
+
+def test_in_a_crowd_an_offer_that_is_repeated_does_not_lapse_between_two_words():
+    """A controller that was killed stays on the graph for 20 s: the next one's earlier words count
+    for 1 s more, which is also how long they are valid."""
+    ear = Ear(AVAILABLE)
+    left = [ear.hear(step * 0.1, offer(12.0), crowd=True).valid_for for step in range(200)]
+    assert min(left) == 1.0
+
+
+def test_another_voice_that_ends_takes_nobodys_validity_along():
+    ear = Ear(AVAILABLE)
+    for step in range(100):
+        if step % 10 == 0:
+            ear.hear(step * 0.1 - 0.02, offer(16.0), OTHER)
+        value = ear.hear(step * 0.1, offer(12.0))
+        assert (value.available_amperage, value.valid_for) == (12.0, 1.0)
+    ear = Ear(BUDGET)
+    ear.hear(-0.1, TeamBudget('team', (32.0,) * 3, 10.0), OTHER)
+    for now in range(15):
+        value = ear.hear(float(now), TeamBudget('team', (20.0,) * 3, 10.0))
+        assert (value.amperage, value.valid_for) == ((20.0,) * 3, 10.0)
 
 
 def test_the_controllers_silence_leaves_the_other_after_its_validity():
@@ -191,7 +214,7 @@ def test_the_lowest_budget_of_each_phase_counts():
     ear = Ear(BUDGET)
     ear.hear(0.0, TeamBudget('team', (16.0, 20.0, 20.0), 10.0))
     value = ear.hear(0.5, TeamBudget('team', (80.0, 80.0, 10.0), 1e9), OTHER)
-    assert (value.amperage, value.valid_for) == ((16.0, 20.0, 10.0), 9.5)
+    assert (value.amperage, value.valid_for) == ((16.0, 20.0, 10.0), 60.0)
     assert ear.hear(1.0, TeamBudget('another', (80.0, 80.0, 80.0), 10.0), OTHER).amperage == (
         80.0, 80.0, 80.0), 'of another team: not the same thing'
     assert ear.hear(20.0, TeamBudget('team', (32.0,) * 3, 1e9)).valid_for == 60.0

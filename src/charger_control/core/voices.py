@@ -194,14 +194,14 @@ HW_LIMIT: Rule[AmperageLimit] = replace(
 # -- available -------------------------------------------------------------------------------------
 
 def _lowest_available(now: float, words: Words[AvailableAmperage]) -> AvailableAmperage:
-    """The lowest in force; one that offers nothing is the lowest."""
+    """The lowest in force, for as long as any is; one that offers nothing is the lowest."""
     bounded = [replace(w.value, valid_for=min(w.value.valid_for, LONGEST_AVAILABLE)
                        - w.silence(now)) for w in words]
     in_force = [w for w in bounded if w.valid_for >= 0.0] or bounded[-1:]
     lowest = min(in_force, key=_offered)
     return replace(lowest, commanded_amperage=min(w.commanded_amperage for w in in_force),
                    phases=min((w.phases for w in in_force if w.phases), default=0),
-                   valid_for=max(0.0, min(w.valid_for for w in in_force)))
+                   valid_for=max(0.0, *(w.valid_for for w in in_force)))
 
 
 def _offered(value: AvailableAmperage) -> float:
@@ -216,6 +216,7 @@ AVAILABLE: Rule[AvailableAmperage] = Rule(
 # -- a team's budget -------------------------------------------------------------------------------
 
 def _lowest_budget(now: float, words: Words[TeamBudget]) -> TeamBudget:
+    """The lowest in force of each phase, for as long as any is."""
     bounded = [replace(w.value, valid_for=min(w.value.valid_for, LONGEST_BUDGET) - w.silence(now))
                for w in words]
     in_force = [w for w in bounded if w.valid_for >= 0.0] or bounded[-1:]
@@ -224,7 +225,7 @@ def _lowest_budget(now: float, words: Words[TeamBudget]) -> TeamBudget:
     first, second, third = (min(phase) for phase in zip(*(w.amperage for w in in_force),
                                                         strict=True))
     return replace(min(in_force, key=lambda w: sum(w.amperage)), amperage=(first, second, third),
-                   valid_for=min(w.valid_for for w in in_force))
+                   valid_for=max(w.valid_for for w in in_force))
 
 
 def _can_be_budget(budget: TeamBudget) -> bool:
