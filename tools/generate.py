@@ -1,4 +1,4 @@
-"""Makes what the code is the truth for: config/charger.yaml, docs/parameters.md, docs/topics.md.
+"""Makes what the code is the truth for: config/charger.yaml and parameters, topics, words in docs/.
 
 ``generate.py`` writes them; ``generate.py --check`` exits with 1 if one is out of date.
 """
@@ -11,6 +11,8 @@ import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+
+import words_table
 
 from charger_control.cli.config import NODES
 from charger_control.drivers.registry import METERS, PILOTS
@@ -137,7 +139,7 @@ def topics_md() -> str:
 
 def main() -> int:
     made = {'config/charger.yaml': charger_yaml(), 'docs/parameters.md': parameters_md(),
-            'docs/topics.md': topics_md()}
+            'docs/topics.md': topics_md(), 'docs/words.md': words_table.document()}
     stale = []
     for name, text in made.items():
         path = ROOT / name

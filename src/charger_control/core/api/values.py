@@ -121,7 +121,7 @@ class Values:
             return 'API: no limit is set'
         parts = []
         if self.enabled is False:
-            parts.append('disabled')
+            parts.append('a pause')
         if not math.isnan(self.amperage):
             parts.append(f'{self.amperage:g} A' + (' (less than 6 A: 0 A)'
                                                    if self.amperage < MIN_AMPERAGE else ''))

@@ -25,6 +25,7 @@ from charger_control.core.cppwm_controller.types import (
     Decision,
     Flags,
 )
+from charger_control.core.cppwm_controller.vehicle import CONNECTED, KNOWN, forbidden_by
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
@@ -38,9 +39,6 @@ from charger_control.core.limits import (
 )
 from charger_control.core.pi import Pi
 
-CONNECTED = frozenset('BCD')
-KNOWN = frozenset('ABCD')
-"""States that say whether a vehicle is there; E, F, R and S do not."""
 REFUSAL_MEMORY = 60.0
 """s for which a refused input stays visible in the flags."""
 
@@ -130,14 +128,14 @@ class Controller:
         opinions = {name: source.opinion(now) for name, source in self.sources.items()}
         flags |= self._source_flags(opinions)
         pilot = self._live_pilot(now)
-        if pilot is None:
-            flags |= Flags.PILOT_SILENT
+        flag, forbidden = forbidden_by(pilot)
+        flags |= flag
         phases, phase_source = fewest_phases(opinions, switches=config.has_phase_shutoff)
         meter_cap, meter_flag = self._meter_cap(now)
         flags |= meter_flag
         effective, limit_source = lowest(opinions)
         requested, limit_source, reason = self._request(now, opinions, effective, limit_source,
-                                                        pilot, meter_cap)
+                                                        forbidden, meter_cap)
         allocated = requested
         if allocation is not None:
             allocated = _granted(allocation.amperage)
@@ -188,18 +186,14 @@ class Controller:
 
     # -- parts -----------------------------------------------------------------------------------
     def _request(self, now: float, opinions: Mapping[str, Opinion], effective: float,
-                 limit_source: str, pilot: ControlPilot | None, meter_cap: float
+                 limit_source: str, forbidden: str, meter_cap: float
                  ) -> tuple[float, str, str]:
         """What to ask the team for: A per phase, whose limit that is, and why in words."""
         unheard = [name for name, opinion in opinions.items() if opinion.unheard]
         if unheard:
             return 0.0, limit_source, f'waiting for the first word of: {", ".join(unheard)}'
-        if pilot is None:
-            return 0.0, limit_source, 'the control pilot is silent'
-        if pilot.fault:
-            return 0.0, limit_source, f'fault: {pilot.fault}'
-        if pilot.vehicle_status not in CONNECTED:
-            return 0.0, limit_source, 'no vehicle connected'
+        if forbidden:
+            return 0.0, limit_source, forbidden
         if meter_cap < effective:
             requested, source = meter_cap, 'meter'
             refusal = self._meter_refusal

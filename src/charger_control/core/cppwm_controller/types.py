@@ -24,6 +24,13 @@ class Flags(IntFlag):
     TOO_MANY_CLOSINGS = 512
     SECOND_PUBLISHER = 1024
     REFUSED_INPUT = 2048
+    FAULT = 4096
+    NO_VEHICLE = 8192
+    VEHICLE_UNKNOWN = 16384
+
+
+FAULT_REASON = 'fault: '
+"""What the reason of a decision begins with where a fault decides; its name follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ CANNOT_WAKE = 'sleeps; with this board there is no means to wake one'
 NOT_WOKEN = 'was not woken by state F'
 ASK_TIME = 2.0
 """s for which a board that does not tell its contactor is asked to open it."""
+NOT_AS_CONFIGURED = 'board not as configured'
+"""What withholds the offer where the board is unsafe (PilotReading)."""
 ACKNOWLEDGE_TIME = 1.0
 """s that a board may take to say that it offers nothing; then its word is not waited for."""
 
@@ -141,7 +143,7 @@ class CurrentPilotControl(PilotInputs):
             now, reading.at, letter=board.letter, signaled=board.signaled_amperage,
             contactor_closed=board.contactor_closed, amperage=meter,
             cause=board.error_cause or (NOT_STOPPING if overdue else self._supply_cause(now)))
-        withheld = fault or ('board not as configured' if board.unsafe else '')
+        withheld = fault or (NOT_AS_CONFIGURED if board.unsafe else '')
         if (withheld or self._stopping or board.letter not in KNOWN
                 or self._hold_until is None or now < self._hold_until):
             self._signal.withdraw(now)

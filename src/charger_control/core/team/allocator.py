@@ -150,6 +150,7 @@ def limit_unbalance(members: Sequence[MemberState], amperage: Floats, columns: C
 
 
 ALL = 'all it asked for'
+NOTHING = 'asks for nothing'
 FAIR = tuple(f'fair share: {name} is fully used' for name in PHASE_NAMES)
 MINIMUM = tuple(f'its minimum: {name} is fully used' for name in PHASE_NAMES)
 WORDS = (ALL, *FAIR, *MINIMUM, 'limited by the phase unbalance')
@@ -168,7 +169,7 @@ def _reasons(members: Sequence[MemberState], amperage: Floats, columns: Columns,
         if wants(member):
             reasons[i] = f'waits: no room for its minimum of {member.minimum_amperage:g} A'
         elif member.requested_amperage <= 0.0:
-            reasons[i] = 'asks for nothing'
+            reasons[i] = NOTHING
         else:
             reasons[i] = (f'asks for {member.requested_amperage:g} A, less than its minimum of '
                           f'{member.minimum_amperage:g} A')
