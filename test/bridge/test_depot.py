@@ -72,6 +72,7 @@ def test_one_that_is_silent_is_said_to_be(depot: Any) -> None:
     first, second, _ = depot.get('/api/v1/chargers').json()['chargers']
     assert (first['status'], first['state'], first['signaledAmperage']) == ('ok', 'Charging', 18.0)
     assert (first['limitSource'], first['reason']) == ('team', 'its share')
+    assert first['sentence'] == 'The team of chargers allows no current: its share.'
     assert second['status'] == 'down'
     assert (second['vehicleStatus'], second['signaledAmperage']) == ('F', None)
     assert second['age'] == pytest.approx(3.0, abs=0.5)

@@ -15,11 +15,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from charger_control.bridge.credentials import ENVIRONMENT, hash_secret
-from charger_control.bridge.state import CHARGING, DECISION, LIMITS
+from charger_control.bridge.state import CHARGING, DECISION, LIMITS, PILOT
 from charger_control.bridge.writer import Answer
 from charger_control.core.api.types import Limits, SetLimits
-from charger_control.core.cppwm_controller.types import Charging, Decision
+from charger_control.core.cppwm_controller.types import Charging, Decision, Flags
+from charger_control.core.iso61851.types import ControlPilot
 from charger_control.core.vcse.types import TeamBudget
+from charger_control.core.words import FAULTS
 
 CHROMIUM = Path('/usr/bin/chromium')
 FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -42,6 +44,8 @@ class Charger:
         self.limit = 16.0
         self.limits = Limits()
         self.silent = False
+        self.decision: Decision | None = None
+        self.pilot: ControlPilot | None = None
         self._ended = threading.Event()
         served.answer = self._set
         self._thread = threading.Thread(target=self._run)
@@ -68,8 +72,12 @@ class Charger:
                 allocated_amperage=self.limit, commanded_amperage=self.limit,
                 available_amperage=self.limit + 0.5, signaled_amperage=self.limit,
                 frequency=50.0, energy_imported=0.308, last_active_power=drawn * 690))
+            if self.pilot is not None:
+                put(PILOT, self.pilot)
             put(LIMITS, self.limits)
-            put(DECISION, Decision(limit_source='api', reason='the lowest of all limits'))
+            put(DECISION, self.decision or Decision(
+                self.limit, self.limit, self.limit, limit_source='api',
+                reason='the lowest of all limits', effective_amperage_limit=self.limit))
 
     def end(self) -> None:
         self._ended.set()
@@ -117,10 +125,37 @@ def test_it_shows_the_charger_in_words(page: Page) -> None:
     expect(page.get_by_role('heading', name='Charging', exact=True)).to_be_visible()
     expect(page.locator('#connection')).to_have_text('Live')
     expect(page.locator('#signaledAmperage')).to_have_text('16.0')
-    expect(page.locator('#owner')).to_have_text('A limit set here or by another program decides:')
-    expect(page.locator('#reason')).to_have_text('the lowest of all limits')
+    expect(page.locator('#sentence')).to_have_text(
+        'A limit set on the page or by another program allows 16.0 A per phase: the lowest of all '
+        'limits.')
     expect(page.locator('#energy')).to_have_text('0.01')   # 0.308 - 0.303 kWh
     assert page.evaluate('document.documentElement.scrollWidth') <= 390
+
+
+def test_no_vehicle_is_nobodys_decision(page: Page, charger: Charger) -> None:
+    charger.pilot = ControlPilot('A', 'A1', 0.0)
+    charger.decision = Decision(limit_source='api', reason='no vehicle connected',
+                                effective_amperage_limit=8.0, flags=Flags.NO_VEHICLE)
+    expect(page.locator('#sentence')).to_have_text(
+        'No vehicle is connected; a limit set on the page or by another program would allow 8.0 A '
+        'per phase.')
+    expect(page.locator('body')).not_to_contain_text('decides')
+
+
+def test_a_shorted_pilot_is_said_with_what_to_do(page: Page, charger: Charger) -> None:
+    charger.pilot = ControlPilot('E', 'E1', 0.0, fault='CpShortCircuit')
+    charger.decision = Decision(limit_source='hw', reason='fault: CpShortCircuit',
+                                effective_amperage_limit=16.0, flags=Flags.FAULT)
+    said = page.locator('#sentence')
+    expect(said).to_contain_text('The control pilot is short-circuited (CpShortCircuit)')
+    expect(said).to_contain_text(FAULTS['CpShortCircuit'].to_do)
+    expect(page.locator('body')).not_to_contain_text('does not answer')
+
+
+def test_a_controller_that_is_silent_decides_nothing(page: Page, charger: Charger) -> None:
+    charger.silent = True
+    charger.served.clock.advance(6.0)
+    expect(page.locator('#sentence')).to_contain_text('node cppwm_controller) was not heard for')
 
 
 def test_the_plot_moves(page: Page) -> None:
@@ -244,7 +279,8 @@ def depot(serve: Callable[..., Any]) -> Any:
     one.supply.put(TeamBudget('depot', (40.0, 40.0, 40.0), 10.0, 'dimmed to 4200 W'))
     for name in ('cp01', 'cp02'):
         one.hear_all(name)
-        one.states[name].put(DECISION, Decision(limit_source='team', reason='its share'))
+        one.states[name].put(DECISION, Decision(16.0, 8.0, 8.0, limit_source='team',
+                                                reason='its share'))
     return one
 
 
@@ -258,7 +294,8 @@ def test_the_overview(browser: Browser, depot: Any) -> None:
         cards = page.get_by_role('listitem')
         expect(cards).to_have_count(3)
         expect(cards.nth(0)).to_contain_text('Charging')
-        expect(cards.nth(0)).to_contain_text('The team of chargers: its share')
+        expect(cards.nth(0)).to_contain_text(
+            'The team of chargers allows 8.0 A per phase: its share.')
         expect(cards.nth(2)).to_contain_text('Not current: nothing was heard of it yet')
         expect(page.locator('#charging')).to_have_text('2 of 3')
         expect(page.locator('#unwell')).to_have_text('1')

@@ -281,10 +281,12 @@ def test_health(served: Any) -> None:
     health = served.get('/api/v1/health').json()
     assert (health['status'], health['stale'], health['silentNodes']) == ('ok', False, [])
     assert health['decision']['reason'] == 'limit of the API'
+    assert health['sentence'].startswith('A limit set on the page or by another program allows')
     served.clock.advance(3.0)
     health = served.get('/api/v1/health')
     assert (health.status_code, health.json()['status'], health.json()['stale']) == (503, 'down',
                                                                                     True)
+    assert 'cppwm_controller) was not heard for 3 s' in health.json()['sentence']
     assert health.json()['topics']['charging'] == pytest.approx({'age': 3.0, 'stale': True},
                                                                 abs=0.5)
 

@@ -147,6 +147,7 @@ def summary(one: Charger, now: float) -> Json:
         document[field] = charging[field]
     document['limitSource'] = decision.limit_source if decision is not None else None
     document['reason'] = decision.reason if decision is not None else None
+    document['sentence'] = state.sentence(now)
     return document
 
 

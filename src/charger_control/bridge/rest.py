@@ -62,6 +62,7 @@ def health(state: State, fanout: Fanout, now: float) -> documents.Json:
         'silentNodes': sorted({SOURCES[topic][0] for topic in stale}),
         'topics': {topic: _topic(state, topic, now, topic in stale) for topic in SOURCES},
         'decision': documents.decision(decision) if decision is not None else None,
+        'sentence': state.sentence(now),
         'clients': len(fanout.clients),
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from charger_control.bridge import documents
 from charger_control.bridge.errors import RequestError
+from charger_control.core.words import sentence, silence_sentence
 
 CHARGING, LIMITS, TRANSACTION, CONFIGURATION = ('charging', 'limits', 'transaction',
                                                 'configuration')
@@ -128,6 +129,13 @@ class State:
     def stale(self, now: float) -> list[str]:
         """Topics that are stale."""
         return [topic for topic, (_, allowed) in SOURCES.items() if self.age(topic, now) > allowed]
+
+    def sentence(self, now: float) -> str:
+        """Who decides what the vehicle gets, and why."""
+        decision = self.fresh(DECISION, now)
+        if decision is None or self.fresh(CHARGING, now) is None:
+            return silence_sentence(max(self.age(CHARGING, now), self.age(DECISION, now)))
+        return sentence(decision, self.fresh(PILOT, now))
 
     def plain(self, topic: str, now: float) -> documents.Json:
         """One of DOCUMENTS before it is encoded."""

@@ -18,14 +18,12 @@ from rich.table import Table
 from charger_control.cli.graph import listen, visitor
 from charger_control.core.cppwm_controller import Flags
 from charger_control.core.heard import Heard
+from charger_control.core.words import VEHICLE_STATES, sentence, silence_sentence
 from charger_control.ros.interfaces import CHARGING, CONTROL_PILOT, DECISION, METER
 
 TOPICS = (CHARGING, DECISION, CONTROL_PILOT, METER)
 OLD = 3.0
 """s after which a value is shown as old."""
-WORDS = {'A': 'no vehicle', 'B': 'vehicle connected', 'C': 'vehicle ready',
-         'D': 'wants ventilation', 'E': 'pilot shorted', 'F': 'board fault', 'S': 'unknown',
-         'R': 'diode fault'}
 
 
 @click.command()
@@ -62,10 +60,20 @@ def status(namespace: str, as_json: bool, timeout: float) -> None:
 
 
 def document(heard: Mapping[str, Heard[Any]]) -> dict[str, Any]:
-    """All values by topic; NaN as null, with the age of each in s."""
+    """All values by topic; NaN as null, with the age of each in s; and who decides, and why."""
     now = time.monotonic()
-    return {name: {**_strict(dataclasses.asdict(h.value)), 'heard_ago': round(h.silence(now), 2)}
-            for name, h in sorted(heard.items())}
+    topics = {name: {**_strict(dataclasses.asdict(h.value)), 'heard_ago': round(h.silence(now), 2)}
+              for name, h in sorted(heard.items())}
+    return {**topics, 'sentence': why(heard, now)}
+
+
+def why(heard: Mapping[str, Heard[Any]], now: float) -> str:
+    """Who decides what the vehicle gets, and why."""
+    decision, pilot = heard.get(DECISION.name), heard.get(CONTROL_PILOT.name)
+    if decision is None or decision.silence(now) > OLD:
+        return silence_sentence(math.inf if decision is None else decision.silence(now))
+    lives = pilot is not None and pilot.silence(now) <= OLD
+    return sentence(decision.value, pilot.value if pilot is not None and lives else None)
 
 
 def _strict(value: Any) -> Any:
@@ -82,6 +90,7 @@ def table(namespace: str, heard: Mapping[str, Heard[Any]]) -> Table:
     result.add_column(style='bold')
     result.add_column()
     now = time.monotonic()
+    result.add_row('why', why(heard, now))
     for name in (t.name for t in TOPICS):
         entry = heard.get(name)
         rows = _rows(name, entry.value) if entry is not None else [(name, 'not heard')]
@@ -94,13 +103,12 @@ def table(namespace: str, heard: Mapping[str, Heard[Any]]) -> Table:
 def _rows(name: str, value: Any) -> list[tuple[str, str]]:
     if name == CONTROL_PILOT.name:
         rows = [('state', f'{value.charge_controller_status}  '
-                          f'{WORDS.get(value.vehicle_status, "?")}')]
+                          f'{VEHICLE_STATES.get(value.vehicle_status, "?")}')]
         return rows + ([('fault', value.fault)] if value.fault else [])
     if name == DECISION.name:
         flags = '|'.join(f.name or '' for f in Flags(value.flags))
         rows = [('limit', f'{value.commanded_amperage:.2f} A by {value.limit_source or "-"}'),
-                ('installation', f'{value.effective_amperage_limit:.1f} A at most'),
-                ('reason', value.reason)]
+                ('installation', f'{value.effective_amperage_limit:.1f} A at most')]
         return rows + ([('flags', flags)] if flags else [])
     if name == METER.name:
         return [('meter', value.error or f'{value.serial_number or "?"}  '

@@ -22,8 +22,10 @@ from charger_control.core.limits import AmperageLimit
 from charger_control.core.moment import Moment
 from charger_control.core.pi import PiConfig
 from charger_control.core.team import TeamAllocation
+from charger_control.core.words import sentence
 from charger_control.nodes import membership
 from charger_control.nodes.closings_keeper import ClosingsKeeper
+from charger_control.nodes.decision_log import DecisionLog
 from charger_control.nodes.membership import Membership, first_sequence
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
@@ -130,6 +132,7 @@ class CppwmController(BlockNode):
             after_outage=not self._simulated and self.now() < BOOT_TIME)
         self._pilot: ControlPilot | None = None
         self._decided_at = -math.inf
+        self._log = DecisionLog()
         self._result: Result | None = None
         self._publish_decision = self.publisher(DECISION)
         self._publish_available = self.publisher(AVAILABLE)
@@ -194,10 +197,16 @@ class CppwmController(BlockNode):
         if result.decision != before or now - self._decided_at >= REPEAT:
             self._decided_at = now
             self._publish_decision(result.decision)
+        pilot = self._live_pilot(result.decision)
+        said = self._log.note(now, result.decision, pilot)
+        if said:
+            self.get_logger().info(said)
         if membership is not None:
-            live = None if result.decision.flags & Flags.PILOT_SILENT else self._pilot
-            membership.ask(now, result, live)
+            membership.ask(now, result, pilot)
         return result
+
+    def _live_pilot(self, decision: Decision) -> ControlPilot | None:
+        return None if decision.flags & Flags.PILOT_SILENT else self._pilot
 
     def make_safe(self, why: str) -> None:
         """Nothing is offered."""
@@ -211,14 +220,14 @@ class CppwmController(BlockNode):
         decision = self._result.decision
         flags = Flags(decision.flags)
         bad = Flags.METER_GONE | Flags.PILOT_SILENT | Flags.SECOND_PUBLISHER
-        odd = flags & ~(Flags.HOLD | Flags.OPEN_LOOP)
+        odd = flags & ~(Flags.HOLD | Flags.OPEN_LOOP | Flags.NO_VEHICLE | Flags.FAULT)
         level = Level.ERROR if flags & bad else Level.WARN if odd else Level.OK
         values = {'commanded_amperage': f'{decision.commanded_amperage:.2f}',
                   'limit_source': decision.limit_source,
                   'flags': '|'.join(f.name or '' for f in flags)}
         for name, source in self._controller.sources.items():
             values[f'{name}.refused'] = str(source.refused)
-        return [Health('decision', level, decision.reason, values),
+        return [Health('decision', level, sentence(decision, self._live_pilot(decision)), values),
                 self._closings.health(self.now())]
 
     def close(self) -> None:

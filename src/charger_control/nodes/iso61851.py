@@ -7,6 +7,7 @@ from typing import Any
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot, PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotControl
+from charger_control.core.words import fault_sentence
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.ports import Pilot
 from charger_control.drivers.registry import check_pilot, open_pilot, switches_phases
@@ -136,8 +137,7 @@ class Iso61851(BlockNode):
         self._inhibitor.hold(pilot.contactor_commanded is True if closed is None else closed)
         if pilot.fault != self._fault:
             self._fault = pilot.fault
-            detail = f' ({self._control.faults.detail})' if self._control.faults.detail else ''
-            self.get_logger().error(f'fault: {pilot.fault}{detail}' if pilot.fault
+            self.get_logger().error(self._fault_sentence(pilot) if pilot.fault
                                     else 'no fault any more')
         if self._published is not None:
             before, at = self._published
@@ -148,6 +148,13 @@ class Iso61851(BlockNode):
                 return
         self._published = (pilot, now)
         self._publish(pilot)
+
+    def _fault_sentence(self, pilot: ControlPilot) -> str:
+        """The fault in force, with what it was seen by or what the board says of it."""
+        value = self._driver.latest().value
+        board = value.error if isinstance(value, PilotReading) else ''
+        return fault_sentence(pilot.fault, pilot.vehicle_status,
+                              self._control.faults.detail or board)
 
     def make_safe(self, why: str) -> None:
         """Withdraws: the board is offered nothing, the contactor opens by the driver's rules."""
@@ -185,7 +192,9 @@ class Iso61851(BlockNode):
                         or str(settings.get('port') or settings.get('host')
                                or settings.get('driver')))
         faults = self._control.faults
-        words = ': '.join(filter(None, (self._fault, faults.detail))) if self._fault else 'none'
+        words = 'none'
+        if self._fault and self._published is not None:
+            words = self._fault_sentence(self._published[0])
         fault = Health('fault', Level.ERROR if self._fault else Level.OK, words,
                        {'latched': self._latched, 'recent': faults.recent})
         return [device, fault]

@@ -1,5 +1,5 @@
 // All chargers at a glance, asked for once a second. What is not current is greyed and said.
-import { OWNERS, STATES, VEHICLES } from './words.js';
+import { STATES } from './words.js';
 
 const EVERY = 1000;   // ms
 const LOST = 5000;   // ms without an answer
@@ -48,9 +48,7 @@ function show(charger) {
   text(parts.power, number(charger.lastActivePower === null ? null : charger.lastActivePower / 1000));
   text(parts.signaled, number(charger.signaledAmperage));
   text(parts.drawn, drawn.length ? number(Math.max(...drawn)) : '–');
-  const owner = OWNERS[charger.limitSource] ?? charger.limitSource;
-  text(parts.reason, down ? '' : [VEHICLES[charger.vehicleStatus], owner && charger.reason ? `${owner}: ${charger.reason}` : charger.reason]
-    .filter(Boolean).join('. '));
+  text(parts.reason, charger.sentence);
 }
 
 function together(chargers) {

@@ -1,7 +1,7 @@
 // One charger at a glance. A null is shown as a dash; what is not current is greyed and said.
 import { Connection } from './connection.js';
 import { Plot, SERIES } from './plot.js';
-import { OWNERS, STATES, VEHICLES } from './words.js';
+import { STATES } from './words.js';
 
 const DIGITS = { frequency: 2, energyImported: 3 };
 const STALE_AFTER = 3000;   // ms without a charging frame that knows the controller's values
@@ -30,7 +30,7 @@ const topics = {
   transaction(message) {
     session = message;
     text('state', STATES[message.state] ?? message.state ?? 'State not known');
-    text('vehicle', VEHICLES[message.vehicleStatus] ?? '');
+    look();
   },
   limits(message) {
     const set = [];
@@ -67,12 +67,10 @@ function showSession() {
   text('energy', number(typeof end === 'number' && typeof meterStart === 'number' ? end - meterStart : null, 2));
 }
 
-async function look() {   // why, and who is silent: not in the frames
+async function look() {   // who decides and why, who is silent: not in the frames
   let health = null;
   try { health = await (await fetch('api/v1/health')).json(); } catch { /* the connection's state says so */ }
-  const decision = health?.decision;
-  text('owner', decision ? `${OWNERS[decision.limitSource] ?? (decision.limitSource || 'Nobody')} decides:` : '');
-  text('reason', decision?.reason ?? '');
+  text('sentence', health?.sentence ?? '');
   look.silent = health?.silentNodes ?? [];
 }
 
