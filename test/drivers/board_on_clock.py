@@ -14,7 +14,9 @@ from fake_devices import FakeClock, MemoryBus, MemoryLine
 from fake_rtu import Request
 
 from charger_control.core.cppwm_controller import AvailableAmperage
+from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
+from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.core.limits import AmperageLimit
@@ -166,7 +168,8 @@ class BoardOnClock:
 
     Attributes:
         amperage: A that the controller makes available; None: nothing.
-        events: what the board's log says.
+        metered: the block hears the current that flows.
+        published: what the block said last.
     """
 
     def __init__(self, driver: str, *, board: dict[str, Any] | None = None,
@@ -188,6 +191,8 @@ class BoardOnClock:
             present_hold=0.0,
             wake_up=WakeUpConfig() if isinstance(self.pilot, VehicleWaker) else None))
         self.amperage: float | None = None
+        self.metered = False
+        self.published: ControlPilot | None = None
         self.faults: list[str] = []
         self.letters: list[str] = []
 
@@ -216,10 +221,13 @@ class BoardOnClock:
         self.block.hear_available(Heard(AvailableAmperage(
             available, available, available > 0.0), now))
         self.block.hear_hw(Heard(AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0), now))
+        if self.metered:
+            self.block.hear_meter(Heard(MeterReading(amperage=self.point.plant.amperage), now))
         sample = self.pilot.latest()
         reading = None if sample.value is None else Heard(sample.value, sample.at)
         result = self.block.step(now, reading, sample.error)
         if result.pilot is not None:
+            self.published = result.pilot
             for seen, value in ((self.faults, result.pilot.fault),
                                 (self.letters, result.pilot.vehicle_status)):
                 if not seen or seen[-1] != value:

@@ -62,7 +62,7 @@ def test_what_is_read_is_as_old_as_the_poll():
     assert set(ages) == {0.0, 0.05, 0.1, 0.15}
     assert letters == {'B', 'C'}
     assert desk.link.latest().value.signaled_amperage == 16.0
-    assert desk.link.latest().value.contactor_closed is True
+    assert desk.link.latest().value.contactor_commanded is True
     assert desk.plant.amperage[0] == pytest.approx(16.0)
 
 

@@ -101,7 +101,7 @@ def _line(sample: Sample[Any]) -> str:
     if sample.value is None:
         return sample.error
     value = sample.value
-    contactor = {True: 'closed', False: 'open'}.get(value.contactor_closed, 'unknown')
+    contactor = {True: 'on', False: 'off'}.get(value.switched_on, 'unknown')
     text = (f'state {value.letter}, signals {value.signaled_amperage:g} A, cable '
             f'{value.cable_amperage:g} A, contactor {contactor}')
     error = sample.error or value.error

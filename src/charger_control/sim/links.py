@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
-from charger_control.core.limits import NAN
 from charger_control.sim.board_log import BoardLog
 from charger_control.sim.device_tables import device_table
 from charger_control.sim.eeprom import Eeprom
@@ -119,8 +118,8 @@ class BoardLink:
     def _ask(self) -> PilotReading:
         board = self.board
         letter = 'R' if board.failure == 'diode' else board.letter or 'S'
-        return PilotReading(letter, board.offered, NAN, self._plant.contactor.feedback, NAN,
-                            board.failure, _CAUSES.get(board.failure, ''))
+        return PilotReading(letter, board.offered, contactor_commanded=board.relay,
+                            error=board.failure, error_cause=_CAUSES.get(board.failure, ''))
 
 
 class MeterLink:

@@ -50,7 +50,7 @@ def test_letters_values_and_whole_amperes(b):
     b.amperage = 10.9
     b.until(lambda: b.sample.value.letter == 'C' and b.sample.value.signaled_amperage == 10.0)
     assert b.offered == 10.0 and b.pilot.step == 1.0
-    b.until(lambda: b.sample.value.contactor_closed in (True, None) and b.point.board.relay)
+    b.until(lambda: b.sample.value.switched_on in (True, None) and b.point.board.relay)
     assert b.sample.value.cable_amperage == 32.0 or math.isnan(b.sample.value.cable_amperage)
     b.offer(16.0)
     b.offer(6.0)

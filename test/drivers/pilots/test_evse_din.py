@@ -573,7 +573,7 @@ def test_status_bits(status, letter, cause):
     s.run(1.0)
     reading = s.sample.value
     assert (reading.letter, reading.error_cause) == (letter, cause)
-    assert reading.contactor_closed is bool(status & 1)
+    assert reading.contactor_commanded is bool(status & 1) and reading.contactor_closed is None
     assert bool(reading.error) == bool(cause)
 
 

@@ -81,7 +81,7 @@ def test_older_firmware_is_asked_for_7_and_8_registers_and_knows_no_contactor():
     b = BoardOnClock('evse_din', board={'firmware': 12}).start().run(5.0)
     reads = {(r.address, r.count) for r in b.line.log if r.at > b.clock.now - 3.0}
     assert reads == {(1000, 7), (2000, 8)}
-    assert b.sample.error == '' and b.sample.value.contactor_closed is None
+    assert b.sample.error == '' and b.sample.value.contactor_commanded is None
     assert b.sample.identity['firmware'] == '12'
 
 
@@ -90,7 +90,7 @@ def test_a_lost_answer_does_not_cost_a_newer_board_its_status_bits(kind):
     b = BoardOnClock('evse_din')
     b.line.failures.extend([None, kind])        # the write, the first read
     b.start().run(3.0)
-    assert b.sample.value.contactor_closed is False
+    assert b.sample.value.contactor_commanded is False
     assert b.line.log[-1].count in (10, 18)
 
 

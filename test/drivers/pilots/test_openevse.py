@@ -99,7 +99,8 @@ def test_whole_amperes_rounded_down_set_before_enabled_and_volatile(s):
     s.offer(10.9)
     log = s.board.log
     assert log.index('SC 10 V') < log.index('FE')
-    assert s.pilot.latest().value.contactor_closed is None      # the flag is the command
+    assert s.pilot.latest().value.contactor_closed is None
+    assert s.pilot.latest().value.contactor_commanded is True
     s.offer(16.0)
     s.offer(6.0)
     s.amperage = 5.9

@@ -197,7 +197,8 @@ def test_error_bits_of_the_ethernet_board(bits, letter, cause):
     board, answers = ethernet(inputs={107: bits})
     reading = board.reading(answers, tethered=False, refusal='')
     assert (reading.letter, reading.error_cause) == (letter, cause)
-    assert reading.signaled_amperage == 16.0 and reading.contactor_closed is True
+    assert reading.signaled_amperage == 16.0 and reading.contactor_commanded is True
+    assert reading.contactor_closed is None
 
 
 def test_what_the_ethernet_board_is_refused_for():
@@ -217,7 +218,7 @@ def test_what_one_source_knows_only_is_done_without():
     assert board.assess(few, may_write=True).refusal == ''
     reading = board.reading(few, tethered=False, refusal='')
     assert (reading.letter, reading.signaled_amperage) == ('C', 16.0)
-    assert reading.contactor_closed is None
+    assert reading.contactor_commanded is None
     assert math.isnan(reading.cable_amperage), 'an unknown cable carries nothing in a socket'
     assert board.opening(few) is None and not board.is_held_open(few)
     assert board.identity(few)['not_answered'] == '101, 104, 105, 107, 204, 401, 402'

@@ -297,4 +297,6 @@ def _granted(amperage: float) -> float:
 def _contactor_closed(pilot: ControlPilot) -> bool:
     if pilot.contactor_feedback is not None:
         return pilot.contactor_feedback
+    if pilot.contactor_commanded is not None:
+        return pilot.contactor_commanded
     return pilot.vehicle_status in {'C', 'D'} and pilot.signaled_amperage > 0.0

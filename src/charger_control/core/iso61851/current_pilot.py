@@ -138,7 +138,7 @@ class CurrentPilotControl(PilotInputs):
         self._watch_reaction(now, board)
         self._note_signal(now, board.signaled_amperage)     # an offer in this answer counts in it
         # said with the order to open: once that is obeyed the board shows nothing of it any more
-        overdue = board.contactor_closed is True and self._is_overdue(now, board)
+        overdue = board.switched_on is True and self._is_overdue(now, board)
         fault = self.faults.step(
             now, reading.at, letter=board.letter, signaled=board.signaled_amperage,
             contactor_closed=board.contactor_closed, amperage=meter,
@@ -164,7 +164,7 @@ class CurrentPilotControl(PilotInputs):
         if self._has_had_its_time(now - 0.5):
             return True
         return (self._no_offer_since is not None and board.signaled_amperage <= 0.0
-                and not (board.letter in CHARGING and board.contactor_closed is not False))
+                and not (board.letter in CHARGING and board.switched_on is not False))
 
     # -- parts -----------------------------------------------------------------------------------
     def _take(self, reading: Heard[PilotReading] | None) -> None:
@@ -222,15 +222,15 @@ class CurrentPilotControl(PilotInputs):
                    meter: Heard[Phases] | None) -> bool:
         """Whether the contactor is to open under load: a fault, or "no offer" was ignored."""
         asked_for = self._asked_to_open(now, self._has_had_its_time(now))
-        if board.contactor_closed is False:
+        if board.switched_on is False:
             return False
         if fault in OPENING:
-            return board.contactor_closed is True or board.letter in CHARGING
+            return board.switched_on is True or board.letter in CHARGING
         # where nothing tells whether it opened, once is enough unless current flows: a vehicle may
         # stay in C for as long as nothing is offered, and some boards open by a restart
         flows = meter is not None and any(a > self._config.faults.welded_amperage
                                           for a in meter.value)
-        may = board.contactor_closed is True or flows or asked_for <= ASK_TIME
+        may = board.switched_on is True or flows or asked_for <= ASK_TIME
         return may and self._is_overdue(now, board)
 
     def _is_overdue(self, now: float, board: PilotReading) -> bool:
@@ -250,6 +250,9 @@ class CurrentPilotControl(PilotInputs):
         board = reading.value
         offering = board.signaled_amperage > 0.0
         digit = '2' if offering and board.letter in PRESENT else '1'
+        commanded = board.contactor_commanded
+        if commanded is None:
+            commanded = offering and board.letter in CHARGING
         return ControlPilot(
             vehicle_status=board.letter,
             charge_controller_status=board.letter + digit,
@@ -258,7 +261,7 @@ class CurrentPilotControl(PilotInputs):
             duty_cycle=duty_of_amperage(board.signaled_amperage),
             cable_amperage=board.cable_amperage if self._config.socket else NAN,
             temperature=board.temperature,
-            contactor_commanded=offering and board.letter in CHARGING,
+            contactor_commanded=commanded,
             contactor_feedback=board.contactor_closed,
             fault=withheld, recent_error_cause=self.faults.recent,
             age=reading.silence(now))

@@ -230,6 +230,6 @@ def reading(live: Live, *, tethered: bool, refusal: str) -> PilotReading:
     return PilotReading(
         letter=letter, signaled_amperage=amperes(live.offered),
         cable_amperage=NAN if tethered or not live.cable_current else float(live.cable_current),
-        contactor_closed=None if live.status is None else live.has('relay_on'),
+        contactor_commanded=None if live.status is None else live.has('relay_on'),
         error='; '.join(filter(None, (refusal, error))),
         error_cause=cause or ('BoardFault' if refusal else ''), unsafe=bool(refusal))

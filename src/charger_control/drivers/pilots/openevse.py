@@ -275,11 +275,11 @@ class OpenEvse(OpenEvseMeeting):
         return words
 
     def _reading(self, now: float, state: BoardState) -> PilotReading:
-        """``contactor_closed`` stays unknown: the flag for it is the command."""
         fault, cause = state.fault or self._latch.words, state.cause or self._latch.cause
         return PilotReading(
             letter=self._letter(now, state),
             signaled_amperage=float(state.offers),
+            contactor_commanded=state.has_relay_on,
             error='; '.join(filter(None, (self._refusal, fault))),
             error_cause=cause or ('BoardFault' if self._refusal else ''),
             unsafe=bool(self._refusal))

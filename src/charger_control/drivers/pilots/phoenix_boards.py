@@ -268,12 +268,12 @@ class EthernetBoard(Board):
                  if bits >> self.table['error_bits'][name] & 1]
         error, cause = '; '.join(words for words, _ in named), named[0][1] if named else ''
         cable = NAN if tethered else float(answers.get(self._cable, (NAN,))[0])
-        closed = answers.get(self._contactor)
+        ordered = answers.get(self._contactor)
         return _reading(answers[self._status][0], self.signaled(answers), cable,
-                        None if closed is None else bool(closed[0]), error, cause, refusal)
+                        None if ordered is None else bool(ordered[0]), error, cause, refusal)
 
 
-def _reading(status: int, signaled: int, cable: float, closed: bool | None, error: str, cause: str,
+def _reading(status: int, signaled: int, cable: float, ordered: bool | None, error: str, cause: str,
              refusal: str) -> PilotReading:
     letter = chr(status) if status < 0x80 and chr(status) in _LETTERS else 'S'
     if letter == 'S':
@@ -285,7 +285,7 @@ def _reading(status: int, signaled: int, cable: float, closed: bool | None, erro
         letter = 'R'
     return PilotReading(
         letter=letter, signaled_amperage=float(signaled), cable_amperage=cable,
-        contactor_closed=closed, error='; '.join(filter(None, (refusal, error))),
+        contactor_commanded=ordered, error='; '.join(filter(None, (refusal, error))),
         error_cause=cause, unsafe=bool(refusal))
 
 
