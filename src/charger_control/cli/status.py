@@ -18,7 +18,7 @@ from rich.table import Table
 from charger_control.cli.graph import listen, visitor
 from charger_control.core.cppwm_controller import Flags
 from charger_control.core.heard import Heard
-from charger_control.core.words import VEHICLE_STATES, sentence, silence_sentence
+from charger_control.core.words import VEHICLE_STATES, owner_of, sentence, silence_sentence
 from charger_control.ros.interfaces import CHARGING, CONTROL_PILOT, DECISION, METER
 
 TOPICS = (CHARGING, DECISION, CONTROL_PILOT, METER)
@@ -107,8 +107,9 @@ def _rows(name: str, value: Any) -> list[tuple[str, str]]:
         return rows + ([('fault', value.fault)] if value.fault else [])
     if name == DECISION.name:
         flags = '|'.join(f.name or '' for f in Flags(value.flags))
-        rows = [('limit', f'{value.commanded_amperage:.2f} A by {value.limit_source or "-"}'),
-                ('installation', f'{value.effective_amperage_limit:.1f} A at most')]
+        owner = owner_of(value)
+        rows = [('limit', f'{value.commanded_amperage:.2f} A' + (f' by {owner}' if owner else '')),
+                ('lowest', f'{value.effective_amperage_limit:.1f} A of all limits')]
         return rows + ([('flags', flags)] if flags else [])
     if name == METER.name:
         return [('meter', value.error or f'{value.serial_number or "?"}  '

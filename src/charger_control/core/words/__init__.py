@@ -4,7 +4,13 @@ A table of all of them, state by owner: docs/words.md.
 """
 
 from charger_control.core.words.faults import FAULTS, FaultWords, fault_sentence
-from charger_control.core.words.sentence import OWNERS, VEHICLE_STATES, sentence, silence_sentence
+from charger_control.core.words.sentence import (
+    OWNERS,
+    VEHICLE_STATES,
+    owner_of,
+    sentence,
+    silence_sentence,
+)
 
-__all__ = ['FAULTS', 'OWNERS', 'VEHICLE_STATES', 'FaultWords', 'fault_sentence', 'sentence',
-           'silence_sentence']
+__all__ = ['FAULTS', 'OWNERS', 'VEHICLE_STATES', 'FaultWords', 'fault_sentence', 'owner_of',
+           'sentence', 'silence_sentence']

@@ -25,6 +25,9 @@ VEHICLE_STATES = {
     'E': 'pilot shorted', 'F': 'board fault', 'S': 'unknown', 'R': 'diode fault',
 }
 """What vehicle_status is called in a table."""
+_NO_LIMIT = (Flags.SOURCE_UNHEARD | Flags.PILOT_SILENT | Flags.FAULT | Flags.VEHICLE_UNKNOWN
+             | Flags.NO_VEHICLE | Flags.HOLD)
+"""Conditions that decide whatever the limits are."""
 _NOTES = {
     Flags.SOURCE_SILENT: 'a limit source is silent',
     Flags.TEAM_SILENT: 'the team does not answer',
@@ -80,6 +83,11 @@ def silence_sentence(silence: float) -> str:
     since = f'for {silence:.0f} s' if math.isfinite(silence) else 'yet'
     return (f'The controller (node cppwm_controller) was not heard {since}; without it the pilot '
             'offers nothing. Look whether it runs: the log says why not.')
+
+
+def owner_of(decision: Decision) -> str:
+    """The source whose limit decides what is commanded; '' where no limit does."""
+    return '' if decision.flags & _NO_LIMIT else decision.limit_source
 
 
 # -- parts -----------------------------------------------------------------------------------------
