@@ -84,6 +84,14 @@ def test_what_a_meter_does_not_measure_is_no_reason_to_refuse():
     assert good.amperage[0] == 5.0
 
 
+def test_a_meter_that_is_to_tell_the_power_of_each_phase_must():
+    block = meter(phase_currents=False, phase_power=True)
+    assert 'phase_power' in block.step(
+        0.0, Heard(MeterReading(phase_power=(1.0, 2.0, NAN)), 0.0), '').error
+    assert block.step(1.0, Heard(MeterReading(phase_power=(1.0, 2.0, 3.0)), 1.0), '').error == ''
+    assert block.step(9.0, Heard(MeterReading(phase_power=(1e9, 2.0, 3.0)), 9.0), '').error
+
+
 def test_a_meter_without_phase_currents_may_be_configured():
     assert meter(phase_currents=False).step(
         0.0, sample(0.0, amperage=(NAN, NAN, NAN)), '').error == ''

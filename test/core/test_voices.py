@@ -231,6 +231,13 @@ def test_the_highest_current_and_voltage_of_two_meters_count_and_it_is_known():
     assert ear.last.contested
 
 
+def test_where_meters_tell_no_current_the_highest_power_counts():
+    ear = Ear(METER)
+    ear.hear(0.0, MeterReading(active_power=9000.0, phase_power=(9000.0, 0.0, 0.0)))
+    value = ear.hear(0.1, MeterReading(active_power=0.0, phase_power=(0.0, 500.0, 0.0)), OTHER)
+    assert (value.active_power, value.phase_power) == (9000.0, (9000.0, 500.0, 0.0))
+
+
 def test_the_lowest_power_of_all_clients_dims_until_its_heartbeat_runs_out():
     ear = Ear(dimming(120.0))
     assert ear.hear(0.0, Dimming(4200.0), 'grid operator').power == 4200.0

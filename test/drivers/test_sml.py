@@ -88,6 +88,7 @@ def test_power_comes_from_the_sum_or_else_from_both_directions_or_the_phases():
              (61, 7, 0): 4.0}
     given = {code: Number(value, 'W') for code, value in watts.items()}
     assert reading_of(given).active_power == 1.0
+    assert reading_of(given).phase_power == (1.0, 2.0, 4.0)
     del given[16, 7, 0]
     assert reading_of(given).active_power == -3.0
     del given[1, 7, 0]

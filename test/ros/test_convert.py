@@ -22,7 +22,8 @@ def test_fields_agree(core: type) -> None:
 
 
 @pytest.mark.parametrize('value', [
-    MeterReading((230.0, 231.0, 232.0), (1.0, 2.0, 3.0), 50.0, 1.0, 2.0, 'x', 0.25, ''),
+    MeterReading((230.0, 231.0, 232.0), (1.0, 2.0, 3.0), 50.0, 1.0, 2.0, 'x', 0.25, '',
+                 phase_power=(1.0, 2.0, -3.0)),
     AmperageLimit(16.0, 1, 4.5, 0.0, 'because'),
     ControlPilot('C', 'C2', 16.0, 0.2667, contactor_commanded=True, contactor_feedback=None),
 ], ids=lambda v: type(v).__name__)

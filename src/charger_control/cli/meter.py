@@ -99,6 +99,7 @@ def _known(values: tuple[float, ...]) -> Any:
 def _show(reading: MeterReading, identity: Mapping[str, str], as_json: bool) -> None:
     numbers = {'voltage': reading.voltage, 'amperage': reading.amperage,
                'frequency': reading.frequency, 'activePower': reading.active_power,
+               'phasePower': reading.phase_power,
                'energyImported': reading.energy_imported, 'serialNumber': reading.serial_number}
     if as_json:
         said = {'highestRate': identity.get('highest_rate'),
@@ -110,6 +111,7 @@ def _show(reading: MeterReading, identity: Mapping[str, str], as_json: bool) -> 
     for name, values, unit in (
             ('voltage', reading.voltage, 'V'), ('amperage', reading.amperage, 'A'),
             ('frequency', (reading.frequency,), 'Hz'), ('power', (reading.active_power,), 'W'),
+            ('of phases', reading.phase_power, 'W'),
             ('energy', (reading.energy_imported,), 'kWh')):
         click.echo(f'  {name:<10}' + ''.join(f'{value:>12.3f}' for value in values) + f' {unit}')
     for name, words in (('highest_rate', 'line and device allow {} readings at most'),

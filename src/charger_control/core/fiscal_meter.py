@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from charger_control.core.energy_register import EnergyRegister
@@ -25,6 +26,7 @@ class MeterReading:
         amperage: A, L1 L2 L3, positive towards the vehicle.
         frequency: Hz.
         active_power: W, sum, positive towards the vehicle.
+        phase_power: W, L1 L2 L3, positive towards the vehicle.
         energy_imported: kWh, the meter's register.
         energy_course: rises with each new course of the register (core/energy_register.py).
         energy_offset: kWh by which the present course lies above the one before.
@@ -45,6 +47,22 @@ class MeterReading:
     energy_course: int = 0
     energy_offset: float = 0.0
     energy_estimated: bool = False
+    phase_power: Phases = UNKNOWN_PHASES
+
+    @classmethod
+    def highest_of(cls, readings: Sequence[MeterReading]) -> MeterReading:
+        """The last of several readings of one place, with the highest of each phase.
+
+        Where none tells a current, powers as well: then current is reckoned from them.
+        """
+        last = readings[-1]
+        found = replace(last, amperage=_highest([r.amperage for r in readings]),
+                        voltage=_highest([r.voltage for r in readings]))
+        if not all(map(math.isnan, found.amperage)):
+            return found
+        total, _, _ = _highest([(r.active_power, NAN, NAN) for r in readings])
+        return replace(found, active_power=total,
+                       phase_power=_highest([r.phase_power for r in readings]))
 
     def absurd(self) -> bool:
         """Whether no supply has such currents, voltages or such an age; NaN is only unknown."""
@@ -62,6 +80,7 @@ class FiscalMeterConfig:
 
     Attributes:
         phase_currents: this meter must measure phase currents (it closes the loop).
+        phase_power: this meter must measure the power of each phase.
         timeout: s without an answer after which nothing is published any more.
         max_amperage: A per phase beyond which a sample is absurd.
         max_voltage: V beyond which a sample is absurd.
@@ -70,6 +89,7 @@ class FiscalMeterConfig:
     """
 
     phase_currents: bool = True
+    phase_power: bool = False
     timeout: float = 1.0
     max_amperage: float = 200.0
     max_voltage: float = 500.0
@@ -144,10 +164,15 @@ class FiscalMeter:
         config = self._config
         currents = [a for a in reading.amperage if not math.isnan(a)]
         if config.phase_currents and math.isnan(reading.amperage[0]):
-            return 'amperage of L1 is not a number'
+            return ('amperage of L1 is not a number; a grid meter that measures no currents needs '
+                    'phase_currents: false')
+        if config.phase_power and any(map(math.isnan, reading.phase_power)):
+            return ('phase_power is not three numbers; a meter that does not tell the power of '
+                    'each phase needs phase_power: false')
         for name, values, limit in (('amperage', currents, config.max_amperage),
                                     ('voltage', reading.voltage, config.max_voltage),
                                     ('active_power', [reading.active_power], config.max_power * 2),
+                                    ('phase_power', reading.phase_power, config.max_power * 2),
                                     ('frequency', [reading.frequency], 1000.0)):
             for value in values:
                 if math.isinf(value) or abs(value) > limit:
@@ -170,6 +195,13 @@ class FiscalMeter:
     def register_problem(self, now: float) -> str:
         """What a person must know of the register; '' while it can be believed."""
         return '' if self._register is None else self._register.problem(now)
+
+
+def _highest(phases: Sequence[Phases]) -> Phases:
+    """The highest of each phase; NaN where none is known."""
+    first, second, third = (max((p for p in phase if not math.isnan(p)), default=NAN)
+                            for phase in zip(*phases, strict=True))
+    return first, second, third
 
 
 def _power(reading: MeterReading) -> float:

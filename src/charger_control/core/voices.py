@@ -20,7 +20,7 @@ from charger_control.core.cppwm_controller.types import AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import MAX_AMPERAGE, SILENCE, AmperageLimit, Phases, watched
+from charger_control.core.limits import MAX_AMPERAGE, SILENCE, AmperageLimit, watched
 from charger_control.core.team.types import TeamAllocation
 from charger_control.core.vcse.types import Dimming, TeamBudget
 
@@ -252,19 +252,11 @@ def dimming(timeout: float) -> Rule[Dimming]:
 
 # -- meters ----------------------------------------------------------------------------------------
 
-def _highest(words: Words[MeterReading], of: Callable[[MeterReading], Phases]) -> Phases:
-    first, second, third = (max((p for p in phase if not math.isnan(p)), default=math.nan)
-                            for phase in zip(*(of(w.value) for w in words), strict=True))
-    return first, second, third
-
-
 def _highest_meter(now: float, words: Words[MeterReading]) -> MeterReading:
     """The highest of each phase, as old as the oldest of them."""
     if len(words) == 1:
         return words[0].value
-    newest = words[-1].value
-    return replace(newest, amperage=_highest(words, lambda reading: reading.amperage),
-                   voltage=_highest(words, lambda reading: reading.voltage),
+    return replace(MeterReading.highest_of([w.value for w in words]),
                    age=max(w.value.age + w.silence(now) for w in words))
 
 

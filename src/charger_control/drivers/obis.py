@@ -68,6 +68,9 @@ def reading_of(numbers: Mapping[Code, Number], serial_number: str = '') -> Meter
         l1, l2, l3 = (value(code, unit) for code in codes)
         return l1, l2, l3
 
+    l1, l2, l3 = (next((p for code in codes if not math.isnan(p := value(code, 'W'))), NAN)
+                  for codes in PHASE_POWER)
+    phase_power = l1, l2, l3
     energy = value(ENERGY, 'kWh')
     if math.isnan(energy):
         tariffs = [e for code in TARIFFS if not math.isnan(e := value(code, 'kWh'))]
@@ -79,8 +82,8 @@ def reading_of(numbers: Mapping[Code, Number], serial_number: str = '') -> Meter
         given = value(POWER_OUT, 'W')
         power = value(POWER_IN, 'W') - (0.0 if math.isnan(given) else given)
     if math.isnan(power):
-        power = sum(next((p for code in codes if not math.isnan(p := value(code, 'W'))), NAN)
-                    for codes in PHASE_POWER)
+        power = sum(phase_power)
     return MeterReading(voltage=phases(VOLTAGE, 'V'), amperage=phases(AMPERAGE, 'A'),
                         frequency=value(FREQUENCY, 'Hz'), active_power=power,
-                        energy_imported=energy, serial_number=serial_number)
+                        energy_imported=energy, serial_number=serial_number,
+                        phase_power=phase_power)

@@ -39,6 +39,7 @@ def test_the_first_reading_is_a_whole_one(s):
     assert reading.amperage == (16.0, 16.0, 16.0)
     assert (reading.active_power, reading.frequency, reading.energy_imported) == (
         11040.0, 50.0, 1234.5)
+    assert reading.phase_power == (3680.0, 3680.0, 3680.0)
     assert reading.serial_number == '21030042'
     assert s.meter.latest().identity == {'model': 'Eastron SDM630', 'serial_number': '21030042'}
     assert s.meter.latest().error == ''

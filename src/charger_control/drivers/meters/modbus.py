@@ -210,7 +210,8 @@ class ModbusMeter(ModbusDevice[MeterReading]):
         return MeterReading(
             voltage=self._phases('voltage'), amperage=self._phases('amperage'),
             frequency=self._number('frequency'), active_power=self._number('active_power'),
-            energy_imported=energy, serial_number=self._identity.get('serial_number', ''))
+            energy_imported=energy, serial_number=self._identity.get('serial_number', ''),
+            phase_power=self._phases('phase_power'))
 
     def _identify(self) -> None:
         value = self._table.values.get('serial_number')
