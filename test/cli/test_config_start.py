@@ -113,6 +113,36 @@ def test_a_grid_meter_that_nobody_asks_does_not_start_either(tmp_path: Path) -> 
     assert problems([path]) == [] and 'grid_meter' in with_grid_meter(BLOCKS, [path], 'charger')
 
 
+HEAD = """  grid_meter:
+    ros__parameters:
+      device: {driver: sml, port: /dev/zero}
+      phase_currents: false
+"""
+
+
+def test_a_total_power_alone_guards_no_fuse_and_does_not_start(tmp_path: Path) -> None:
+    """It started, and the budget was 0 A for ever without a reason."""
+    path = written(tmp_path, '      fuse: [20', '      grid_meter: true\n      fuse: [20')
+    good = path.read_text()
+    path.write_text(good + HEAD)
+    found = problems([path])
+    assert len(found) == 1, found
+    assert re.match(rf'{path}, line \d+: .*phase_power.*feed_in', found[0]), found
+    with pytest.raises(ParameterError, match='feed_in: false'):
+        with_grid_meter(BLOCKS, [path], 'charger')
+
+
+@pytest.mark.parametrize(('vcse', 'grid'), [
+    ('      grid_meter: true\n      feed_in: false\n', ''),
+    ('      grid_meter: true\n', '      phase_power: true\n'),
+    ('      dimming: true\n', '')], ids=['nothing feeds in', 'power of each phase', 'dimming only'])
+def test_a_meter_without_phase_currents_may_be_used_for_what_it_tells(
+        tmp_path: Path, vcse: str, grid: str) -> None:
+    path = written(tmp_path, '      fuse: [20', f'{vcse}      fuse: [20')
+    path.write_text(path.read_text() + HEAD + grid)
+    assert problems([path]) == [] and 'grid_meter' in with_grid_meter(BLOCKS, [path], 'charger')
+
+
 def test_the_line_is_refused_by_what_opens_it() -> None:
     buses = Buses()
     open_pilot({'driver': 'evse_din', 'port': '/dev/null', 'unit': 1}, buses)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.team import MemberAllocation, TeamAllocation, TeamRequest
+from charger_control.core.vcse import TeamBudget
+from charger_control.nodes.fiscal_meter import GridMeter
 from charger_control.nodes.vcse import Vcse
 from charger_control.ros.interfaces import (
     GRID_METER,
@@ -20,6 +24,8 @@ from charger_control.ros.interfaces import (
     VCSE_REQUEST,
 )
 from charger_control.ros.parameters import ParameterError
+from charger_control.sim.optical_head import running_head
+from charger_control.sim.sml_meter import SmlPushMeter
 
 FUSE = [20.0, 20.0, 20.0]
 
@@ -123,6 +129,52 @@ class TestOtherLoads:
         graph.say(VCSE_REQUEST, total(3.0, term=4, leader='cp02'))
         graph.turn(0.3)
         assert node._request.value.amperage == (12.0,) * 3
+
+
+class House:
+    """What the meter measures: A on L1 L2 L3, less than 0 is fed in."""
+
+    voltage, frequency, energy_imported = (230.0,) * 3, 50.0, 1000.0
+
+    def __init__(self, *amperage: float) -> None:
+        self.amperage = (amperage[0], amperage[1], amperage[2])
+        self.power = 230.0 * sum(amperage)
+
+
+class TestAMeterBehindAnOpticalHead:
+    """It pushes SML without currents, as most do: driver, grid_meter, vcse."""
+
+    def budgets(self, graph: Any, tmp_path: Path, house: House, phase_power: bool,
+                until: Callable[[TeamBudget], bool], **vcse: Any) -> TeamBudget:
+        link = tmp_path / 'head'
+        with running_head(link, lambda head: SmlPushMeter(
+                house, now=time.monotonic(), interval=0.5, per_phase=False,
+                phase_power=phase_power)):
+            graph.start(GridMeter, phase_currents=False, phase_power=phase_power, **{
+                'device.driver': 'sml', 'device.port': str(link)})
+            graph.start(Vcse, fuse=[63.0] * 3, grid_meter=True, margin=0.0,
+                        other_loads_rise=0.0, rate=10.0, **vcse)
+            budgets = graph.hear(VCSE_BUDGET)
+            graph.until(lambda: budgets and until(budgets[-1]), 15.0)
+            return budgets[-1]
+
+    def test_the_power_of_each_phase_guards_the_fuse_behind_sun(self, graph: Any,
+                                                                tmp_path: Path) -> None:
+        """The budget was 0 A for ever. 207 V, as this meter tells no voltage."""
+        found = self.budgets(graph, tmp_path, House(25.0, -25.0, 0.0), True,
+                             lambda budget: budget.amperage[1] > 0.0)
+        assert found.amperage == pytest.approx((63.0 - 25.0 * 230.0 / (0.9 * 207.0), 63.0, 63.0))
+
+    def test_its_total_alone_does_not_and_the_budget_says_so(self, graph: Any,
+                                                             tmp_path: Path) -> None:
+        found = self.budgets(graph, tmp_path, House(25.0, -25.0, 0.0), False,
+                             lambda budget: 'total power' in budget.reason)
+        assert found.amperage == (0.0,) * 3 and 'vcse.feed_in: false' in found.reason
+
+    def test_its_total_does_where_nothing_feeds_in(self, graph: Any, tmp_path: Path) -> None:
+        found = self.budgets(graph, tmp_path, House(10.0, 5.0, 0.0), False,
+                             lambda budget: budget.amperage[1] > 0.0, feed_in=False)
+        assert found.amperage == pytest.approx((63.0 - 15.0 * 230.0 / (0.9 * 207.0),) * 3)
 
 
 PARENT = {'parent': 'site', 'parent_size': 2}

@@ -28,6 +28,8 @@ PARAMS = (
           'Hz', low=1.0, high=50.0),
     Param('phase_currents', True, 'the meter must measure phase currents: without them a sample '
           'is refused'),
+    Param('phase_power', False, 'the meter must measure the power of each phase, for a grid meter '
+          'without phase currents: without them a sample is refused'),
     Param('max_amperage', 200.0, 'a sample above this is refused', 'A', low=10.0, high=10_000.0),
     Param('max_power', 80_000.0, 'the most that can flow here; a register that rises faster is '
           'refused', 'W', low=1000.0, high=1e8),
@@ -47,7 +49,8 @@ class FiscalMeter(BlockNode):
         self._driver = self.checked(
             lambda values: open_meter(values['device'], buses or Buses(), name), 'device')
         self._meter = Believer(FiscalMeterConfig(
-            phase_currents=self.values['phase_currents'], timeout=self._driver.timeout,
+            phase_currents=self.values['phase_currents'],
+            phase_power=self.values['phase_power'], timeout=self._driver.timeout,
             max_amperage=self.values['max_amperage'], max_power=self.values['max_power']))
         self._publish = self.publisher(topic)
         self._published: Heard[MeterReading] | None = None

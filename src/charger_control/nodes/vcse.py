@@ -47,6 +47,8 @@ PARAMS = (
     Param('grid_fuse', [0.0, 0.0, 0.0], 'what the point of supply carries on L1 L2 L3; zeros: as '
           'fuse', 'A', low=0.0, high=10_000.0, length=3),
     Param('grid_meter_has_team', True, 'the grid meter counts the team too, not only other loads'),
+    Param('feed_in', True, 'something behind the grid meter may feed in (sun, battery, generator): '
+          'then its total power alone guards no fuse; false only where nothing can'),
     Param('margin', 1.0, 'kept free on each phase beside the other loads', 'A', low=0.0,
           high=100.0),
     Param('other_loads_max', float('nan'), 'what the other loads are counted at while the grid '
@@ -87,7 +89,7 @@ def config_of(values: dict[str, Any]) -> VcseConfig:
         team=values['team'], fuse=_phases(values['fuse']), margin=values['margin'],
         grid_meter=values['grid_meter'],
         grid_fuse=_phases(values['grid_fuse']) if any(values['grid_fuse']) else None,
-        grid_meter_has_team=values['grid_meter_has_team'],
+        grid_meter_has_team=values['grid_meter_has_team'], feed_in=values['feed_in'],
         other_loads_max=most if most >= 0.0 else None,
         other_loads_rise=values['other_loads_rise'], other_loads_fall=values['other_loads_fall'],
         vehicle_fall_time=values['vehicle_fall_time'],
@@ -117,7 +119,7 @@ class Vcse(BlockNode):
         self._dimmed_by = ''
         self._publish = self.publisher(VCSE_BUDGET)
         self.hear(VCSE_REQUEST, self._on_request)
-        if self._config.grid_meter:
+        if self._config.grid_meter or self._config.dimming:
             self.hear(GRID_METER, self._on_grid)
         self.serve(SET_DIMMING, self._on_dimming)
         self._parent = self._join() if self._config.parent else None
@@ -148,9 +150,8 @@ class Vcse(BlockNode):
         if (heard.at < self._listen_until and self._config.grid_meter_has_team
                 and self._request is None):
             return
-        if not heard.value.error:
+        if not self._vcse.hear_grid(heard):
             self._grid_at = heard.at
-        self._vcse.hear_grid(heard)
         self._look()
 
     def _on_parent(self, heard: Heard[TeamAllocation]) -> None:

@@ -61,14 +61,32 @@ def with_grid_meter(blocks: Sequence[str], files: Sequence[Path], namespace: str
 
     Raises:
         ParameterError: they do, and the vcse is not told that it counts: nothing would guard the
-            fuse although a meter hangs there.
+            fuse although a meter hangs there; or that meter cannot guard it.
     """
-    named = any(name.startswith('device.') for name in values_of(files, GRID_METER, namespace))
-    if named and 'vcse' in blocks and not values_of(files, 'vcse', namespace).get('grid_meter'):
-        raise ParameterError(f'/{namespace.strip("/")}/{GRID_METER}.device is set, and '
-                             'vcse.grid_meter is not true: nobody would ask that meter. Set '
-                             f'vcse.grid_meter to true, or remove the section {GRID_METER}')
+    grid = values_of(files, GRID_METER, namespace)
+    named = any(name.startswith('device.') for name in grid)
+    if named and 'vcse' in blocks:
+        _check_grid_meter(f'/{namespace.strip("/")}/{GRID_METER}', grid,
+                          values_of(files, 'vcse', namespace))
     return (*blocks, GRID_METER) if named else tuple(blocks)
+
+
+def _check_grid_meter(name: str, grid: Mapping[str, Any], vcse: Mapping[str, Any]) -> None:
+    """Refuses a grid meter that nobody asks, and one that guards no fuse though it is to."""
+    if not vcse.get('grid_meter'):
+        if vcse.get('dimming'):
+            return  # for its voltage
+        raise ParameterError(f'{name}.device is set, and vcse.grid_meter is not true: nobody would '
+                             'ask that meter. Set vcse.grid_meter to true, or remove the section '
+                             f'{GRID_METER}')
+    if (not grid.get('phase_currents', True) and not grid.get('phase_power', False)
+            and vcse.get('feed_in', True)):
+        raise ParameterError(
+            f'{name}: phase_currents = false, phase_power = false: its total power guards no fuse '
+            'where something feeds in: sun on one phase hides the current of another. If the meter '
+            f'tells the power of each phase (charger meter read shows it), set {GRID_METER}.'
+            'phase_power: true; only if nothing feeds in behind it, vcse.feed_in: false; for the '
+            'voltage that dimming counts with, and no fuse, vcse.grid_meter: false')
 
 
 def state_dirs(files: Sequence[Path], namespace: str) -> set[str]:

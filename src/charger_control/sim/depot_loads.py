@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
@@ -47,6 +47,7 @@ class LoadCase:
         phases: of the vehicles.
         first: phases of the first vehicle, where they differ.
         later: (s, phases): what the first vehicle changes to.
+        tells: what the grid meter tells: amperage, phase_power or active_power; nothing feeds in.
     """
 
     name: str
@@ -59,6 +60,7 @@ class LoadCase:
     phases: int = 3
     first: int | None = None
     later: tuple[float, int] = (math.inf, 3)
+    tells: str = 'amperage'
 
 
 @dataclass(slots=True)
@@ -97,7 +99,8 @@ class LoadWorld:
         self.chargers = [OfflineCharger(n, 'team', len(names), MAPS[k % 3], amperage=32.0)
                          for k, n in enumerate(names)]
         self.leader = Leader(TeamConfig('team', names), names[0], 0.0)
-        self.vcse = Vcse(VcseConfig('team', (case.fuse,) * 3, grid_meter=True))
+        self.vcse = Vcse(VcseConfig('team', (case.fuse,) * 3, grid_meter=True,
+                                    feed_in=case.tells != 'active_power'))
         self.budget = self.vcse.step(0.0)
         self.heard_budget = Heard(self.budget, 0.0)
         self.due = {name: self.random.uniform(0.0, CYCLE) for name in (*names, 'team', 'vcse',
@@ -157,10 +160,19 @@ class LoadWorld:
             self._lead(now)
         if self._is_due('grid', now, self.case.period):
             at, amperage = self.past[max(0, len(self.past) - 3)]
-            reading = MeterReading(voltage=(230.0,) * 3, amperage=amperage, age=now - at)
-            self.late.append((now + 0.05, reading))
+            self.late.append((now + 0.05, self._reading(amperage, now - at)))
         if self._is_due('vcse', now):
             self._budget(now)
+
+    def _reading(self, amperage: tuple[float, float, float], age: float) -> MeterReading:
+        """What the grid meter tells, ``age`` s after A on L1 L2 L3 were measured."""
+        l1, l2, l3 = (230.0 * a for a in amperage)
+        reading = MeterReading(voltage=(230.0,) * 3, age=age)
+        if self.case.tells == 'amperage':
+            return replace(reading, amperage=amperage)
+        if self.case.tells == 'phase_power':
+            return replace(reading, phase_power=(l1, l2, l3))
+        return replace(reading, active_power=l1 + l2 + l3)
 
     def _lead(self, now: float) -> None:
         step = self.leader.step(now, self.heard_budget)

@@ -67,14 +67,16 @@ class SmlPushMeter:
 
     Attributes:
         interval: s.
-        per_phase: also currents, voltages and powers of the phases, as after the extended PIN.
+        per_phase: also currents and voltages of the phases, as after the extended PIN.
+        phase_power: also the power of each phase.
     """
 
     def __init__(self, plant: Measured, *, now: float = 0.0, interval: float = 1.0,
                  server_id: bytes = bytes.fromhex('0A0153494D0001348A35'),
-                 per_phase: bool = True) -> None:
+                 per_phase: bool = True, phase_power: bool = False) -> None:
         self.interval = interval
         self.per_phase = per_phase
+        self.phase_power = phase_power
         self._plant = plant
         self._server_id = server_id
         self._next = now
@@ -107,6 +109,10 @@ class SmlPushMeter:
                 entries.append(self._value((32 + 20 * i, 7, 0), _V, -1, round(volt * 10), 2))
                 entries.append(self._value((31 + 20 * i, 7, 0), _A, -2, round(ampere * 100), 4))
             entries.append(self._value((14, 7, 0), _HZ, -2, round(plant.frequency * 100), 2))
+        if self.phase_power:
+            for i, (volt, ampere) in enumerate(zip(plant.voltage, plant.amperage, strict=True)):
+                entries.append(self._value((36 + 20 * i, 7, 0), _W, -1, round(volt * ampere * 10),
+                                           4))
         self._number += 1
         file_id = _text(self._number.to_bytes(4, 'big'))
         server = _text(self._server_id)

@@ -11,6 +11,7 @@ from charger_control.core.heard import Heard, RecentMaximum
 from charger_control.core.limits import Phases
 from charger_control.core.power import STOP_AMPERAGE, PhaseVoltages
 from charger_control.core.vcse.config import VcseConfig
+from charger_control.core.vcse.grid_current import LARGEST_AMPERAGE, GridCurrents
 from charger_control.core.vcse.grid_watch import GridWatch
 from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:  # the team's own modules import this package
     from charger_control.core.team.types import TeamRequest
 
 PHASES = 3
-LARGEST_AMPERAGE = 10_000.0
-"""A per phase: more is absurd for a reading of the grid meter, and stands for "not known" where
-the most must be counted."""
 
 
 class Vcse:
@@ -35,6 +33,8 @@ class Vcse:
     def __init__(self, config: VcseConfig) -> None:
         self._config = config
         self._watch = GridWatch(config)
+        self._currents = GridCurrents(config.feed_in)
+        self._why_not = ''
         self._grid: Heard[MeterReading] | None = None
         self._dimming: Heard[Dimming] | None = None
         self._voltages = PhaseVoltages(config.grid_meter_lost)
@@ -60,25 +60,33 @@ class Vcse:
         request = heard.value
         self._watch.hear_team(heard.at - max(0.0, request.amperage_age), request.amperage)
 
-    def hear_grid(self, heard: Heard[MeterReading]) -> None:
-        """Takes a reading of the grid meter.
+    def hear_grid(self, heard: Heard[MeterReading]) -> str:
+        """Takes a reading of the grid meter; returns '' or why it renews nothing.
 
-        One with an error, or without all three phase currents, renews nothing.
+        One with an error, or that does not tell the current of each phase, renews nothing. Without
+        ``grid_meter`` only its voltage counts, for the external power limit.
         """
         reading = heard.value
         if reading.error:
-            return
+            self._why_not = reading.error
+            return reading.error
         self._voltages.hear(heard)
-        if not all(abs(a) <= LARGEST_AMPERAGE for a in reading.amperage):
-            self._refuse(f'grid meter amperage {list(reading.amperage)} (allowed: three numbers '
-                         f'within {LARGEST_AMPERAGE:g} A)')
-            return
+        if not self._config.grid_meter:
+            return ''
+        try:
+            current = self._currents.of(reading)
+        except ValueError as error:
+            self._why_not = str(error)
+            self._refuse(self._why_not)
+            return self._why_not
         at = heard.at - max(0.0, reading.age)
         if self._grid is not None and at < self._grid.at:
-            return
+            return ''
+        self._why_not = ''
         self._grid = Heard(reading, at)
         given = None if self._started is None else self._last
-        self._watch.hear_grid(heard.at, at, reading.amperage, given)
+        self._watch.hear_grid(heard.at, at, current.amperage, given, current.together)
+        return ''
 
     def hear_dimming(self, heard: Heard[Dimming]) -> str:
         """Takes a heartbeat; returns '' or why it was refused (then it counts as silence)."""
@@ -151,7 +159,8 @@ class Vcse:
         if not self._watch.known or silence > config.grid_meter_lost:
             words = 'never heard' if self._grid is None else f'silent for {silence:.0f} s'
             lost: Phases = fuse if most is None else (most, most, most)
-            return self._left(lost), f'grid meter {words}: other loads counted at their most'
+            why = f' ({self._why_not})' if self._why_not else ''
+            return self._left(lost), f'grid meter {words}: other loads counted at their most{why}'
         left = _least(self._left(others), limits)
         if silence > config.grid_meter_silent:
             return _least(left, self._last), (

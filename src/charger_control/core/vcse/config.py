@@ -20,6 +20,8 @@ class VcseConfig:
         grid_meter: whether there is one at the point of supply.
         grid_fuse: what the point of supply carries on each phase, with a grid meter; None: fuse.
         grid_meter_has_team: the meter counts the team too; else the other loads only.
+        feed_in: something behind the grid meter may feed in: then its total power alone guards no
+            fuse (grid_current.py).
         other_loads_max: what the other loads may reach, counted while the meter is silent; None:
             all of ``grid_fuse``, so that nothing is left.
         other_loads_rise: how long the other loads must have risen before that counts: longer than
@@ -45,6 +47,7 @@ class VcseConfig:
     grid_meter: bool = False
     grid_fuse: Phases | None = None
     grid_meter_has_team: bool = True
+    feed_in: bool = True
     other_loads_max: float | None = None
     other_loads_rise: float = 10.0
     other_loads_fall: float = 30.0

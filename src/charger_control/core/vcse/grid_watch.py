@@ -30,11 +30,16 @@ CYCLE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A reading of the grid meter: A on each phase at ``at`` s, heard at ``heard_at`` s."""
+    """A reading of the grid meter: A on each phase at ``at`` s, heard at ``heard_at`` s.
+
+    ``together``: of all phases; ``given``: A on each that the team might draw when it was heard.
+    """
 
     at: float
     heard_at: float
     amperage: Phases
+    together: bool = False
+    given: Phases | None = None
 
 
 class GridWatch:
@@ -65,7 +70,8 @@ class GridWatch:
         """Takes what the team drew at ``at`` s: A on each supply phase; NaN: not known."""
         self._drawn.hear(at, amperage)
 
-    def hear_grid(self, now: float, at: float, amperage: Phases, given: Phases | None) -> None:
+    def hear_grid(self, now: float, at: float, amperage: Phases, given: Phases | None,
+                  together: bool = False) -> None:
         """Takes a reading.
 
         Args:
@@ -73,10 +79,13 @@ class GridWatch:
             at: s, when it was measured; not before the last.
             amperage: A on each phase.
             given: A on each phase that the team may draw now; None: it was told nothing yet.
+            together: each is that of all phases, the team's included: how much of it may be on one
+                is known only beside what the team draws.
         """
-        if given is not None:
+        together = together and self._has_team
+        if given is not None and not together:
             self._lower(now, at, amperage, given)
-        self._waiting.append(_Reading(at, now, amperage))
+        self._waiting.append(_Reading(at, now, amperage, together, given))
         self._settle(now)
 
     def _lower(self, now: float, at: float, amperage: Phases, given: Phases) -> None:
@@ -117,8 +126,27 @@ class GridWatch:
                 return  # the team's next report is on its way
             self._waiting.popleft()
             self._known = True
+            if reading.together:
+                self._take_together(now, reading)
+                continue
             for p in range(PHASES):
                 self._take(reading, p, last)
+
+    def _take_together(self, now: float, reading: _Reading) -> None:
+        """A reading of all phases: what the team does not draw of it may be on any one of them."""
+        then, most = [0.0] * PHASES, [0.0] * PHASES
+        known = self._drawn.last(reading.at, DRAWN_TIMEOUT) or (0.0, 0.0, 0.0)
+        for p in range(PHASES):
+            drawn = self._drawn.at(reading.at, p)
+            then[p], before, after = drawn or (known[p],) * 3
+            most[p] = max(before, after) if abs(before - after) > STILL else then[p]
+        everything = reading.amperage[0]
+        others, certain = (max(0.0, everything - sum(team)) for team in (then, most))
+        l1, l2, l3 = (certain + a for a in most)
+        if reading.given is not None:
+            self._lower(now, reading.at, (l1, l2, l3), reading.given)
+        for load, total, fuse in zip(self._loads, (l1, l2, l3), self._fuse, strict=True):
+            load.hear(reading.at, others, total > fuse, None if most == then else certain)
 
     def _take(self, reading: _Reading, phase: int, last: Phases | None) -> None:
         total, load = reading.amperage[phase], self._loads[phase]
