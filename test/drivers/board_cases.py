@@ -10,6 +10,8 @@ from itertools import pairwise
 
 from board_on_clock import BoardOnClock
 
+from charger_control.sim.pilot_board import OFF
+
 TOLD = 10.0
 """A that the controller makes available."""
 Facts = dict[str, object]
@@ -24,7 +26,7 @@ def _charge(b: BoardOnClock) -> float:
     return b.clock.now
 
 
-def _above(b: BoardOnClock, amperage: float, since: float) -> float:
+def above(b: BoardOnClock, amperage: float, since: float) -> float:
     """s for which more than ``amperage`` A was offered since ``since``."""
     offers = [(event['t'], event['amperage']) for event in b.events('offer')]
     ends = [*(at for at, _ in offers[1:]), b.clock.now]
@@ -74,7 +76,7 @@ def reset(b: BoardOnClock) -> Facts:
     """The board's power fails for a moment."""
     since = _charge(b)
     b.do('reset_board').run(20.0)
-    return {'s above told': _above(b, TOLD, since), 'highest': b.highest(since),
+    return {'s above told': above(b, TOLD, since), 'highest': b.highest(since),
             'then': b.offered}
 
 
@@ -90,7 +92,18 @@ def silent(b: BoardOnClock) -> Facts:
     told = [at['t'] - heard for before, at in pairwise(b.events('offer'))
             if at['t'] > heard and at['amperage'] < before['amperage']]
     return {'offered meanwhile': meanwhile, 'ours': error, 'withdrawn after': round(
-        min(told, default=99.0), 3), 's above told': _above(b, TOLD, since), 'then': b.offered}
+        min(told, default=99.0), 3), 's above told': above(b, TOLD, since), 'then': b.offered}
+
+
+def sleeps(b: BoardOnClock) -> Facts:
+    """A vehicle that wakes by state F alone waits with an offer for 65 s."""
+    since = b.clock.now
+    b.do('plug_in', vehicle='sleeping', cable=32)
+    b.amperage = TOLD
+    b.run(65.0)
+    dark = [event for event in b.events('offer')
+            if event['t'] > since and event['evse_state'] == OFF]
+    return {'woken': len(dark), 'charges': b.point.board.relay, 'said': bool(b.block.note)}
 
 
 CASES: Mapping[str, Callable[[BoardOnClock], Facts]] = {
@@ -99,6 +112,7 @@ CASES: Mapping[str, Callable[[BoardOnClock], Facts]] = {
     'fault while charging': fault_while_charging,
     'reset': reset,
     'silent': silent,
+    'a vehicle that sleeps': sleeps,
 }
 
 

@@ -164,9 +164,23 @@ class VehicleWaker(Protocol):
         meanwhile: whether the vehicle is still there cannot be seen at -12 V."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFault:
+    """A fault of the board; ``cause`` as in PilotReading."""
+
+    words: str
+    cause: str
+
+
 @runtime_checkable
 class FaultKeeper(Protocol):
     """A pilot whose driver keeps a fault of the board, because the board itself forgets it."""
+
+    def kept_fault(self) -> KeptFault | None:
+        """What is kept, None for nothing; never blocks."""
+
+    def keep_fault(self, fault: KeptFault) -> None:
+        """Keeps what an earlier process kept, until the place is seen empty or it is reset."""
 
     def reset_fault(self) -> bool:
         """Forgets it after a person has looked; False if there was none. Returns at once; it comes

@@ -11,6 +11,7 @@ from charger_control.core.words import fault_sentence
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.ports import Pilot
 from charger_control.drivers.registry import check_pilot, open_pilot, switches_phases
+from charger_control.nodes.latch_keeper import LatchKeeper
 from charger_control.nodes.pilot_drive import RAW_PARAMS, WAKE_PARAMS, drive_of
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.inhibitor import SleepInhibitor
@@ -23,8 +24,6 @@ from charger_control.store.store import Store
 
 REPEAT = 0.2
 """s after which an unchanged control pilot is published again."""
-ROOM, LATCH = 'iso61851', 'fault'
-"""Where the store keeps the latched fault."""
 
 PARAMS = (
     Group('device', 'the board: driver, port, what else it asks (docs/hardware.md); linux_pilot: '
@@ -78,10 +77,11 @@ class Iso61851(BlockNode):
         self._driver = driver or self.checked(
             lambda values: open_pilot(values['device'], buses or Buses(), 'iso61851'),
             'device')
-        latched = str(self._store.recall(ROOM, LATCH).get('name', ''))
-        self._drive = drive_of(self._driver, self.values, latched)
+        self._keeper = LatchKeeper(self._store, self.wall)
+        self._drive = drive_of(self._driver, self.values, self._keeper.found.name)
+        self._drive.restore(self._keeper.found)
         self._control = self._drive.control
-        self._latched = self._control.faults.latched
+        self._control.faults.detail = self._keeper.trouble
         self._offered = 0.0
         self._published: tuple[ControlPilot, float] | None = None
         self._fault = ''
@@ -110,24 +110,20 @@ class Iso61851(BlockNode):
         if not had:
             answer(success=False, code='NoFault', message='no fault is latched')
             return
-        self._latch('')
+        self._keeper.reset()
         self.get_logger().warning('the latched fault was cleared')
         answer(success=True, code='OK', message='cleared; it comes back while the cause is there')
-
-    def _latch(self, fault: str) -> None:
-        """Keeps the latched fault over restarts."""
-        self._latched = fault
-        self._store.put(ROOM, LATCH, {'name': fault, 'wall': self.wall()})
 
     # -- the tick --------------------------------------------------------------------------------
     def _step(self) -> None:
         now = self.now()
+        if (found := self._keeper.reread(now)) is not None:
+            self._drive.restore(found)
         step = self._drive.step(now)
         self._offered = step.offered
         for event in step.events:
             self.get_logger().info(event)
-        if step.latch != self._latched:
-            self._latch(step.latch)
+        self._keeper.keep(now, step.latched)
         if step.pilot is not None:
             self._announce(now, step.pilot)
 
@@ -196,7 +192,7 @@ class Iso61851(BlockNode):
         if self._fault and self._published is not None:
             words = self._fault_sentence(self._published[0])
         fault = Health('fault', Level.ERROR if self._fault else Level.OK, words,
-                       {'latched': self._latched, 'recent': faults.recent})
+                       {'latched': faults.latched, 'recent': faults.recent})
         return [device, fault]
 
 

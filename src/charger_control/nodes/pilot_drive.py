@@ -24,6 +24,7 @@ from charger_control.drivers.ports import (
     Sample,
     VehicleWaker,
 )
+from charger_control.nodes.latch_keeper import Latched
 from charger_control.ros.parameters import Param
 
 T = TypeVar('T')
@@ -58,13 +59,13 @@ class Step:
     Attributes:
         offered: A that was ordered, 0 for no offer.
         pilot: what to publish, None for nothing.
-        latch: the fault to keep over restarts, '' for none.
+        latched: what to keep over restarts.
         events: what has happened, in words.
     """
 
     offered: float
     pilot: ControlPilot | None
-    latch: str
+    latched: Latched
     events: tuple[str, ...] = ()
 
 
@@ -81,6 +82,9 @@ class Drive(Protocol):
 
     def stopped(self, now: float) -> bool:
         """Whether the process may end."""
+
+    def restore(self, latched: Latched) -> None:
+        """Takes over what an earlier process had latched."""
 
     def reset_fault(self) -> bool:
         """Clears a latched fault, also one that the driver keeps; False if there was none."""
@@ -112,7 +116,8 @@ class CurrentDrive:
             self._driver.open_contactor()
         self._driver.offer(result.offer)
         note, before, self._note = self._block.note, self._note, self._block.note
-        return Step(result.offer or 0.0, result.pilot, result.latch,
+        kept = self._driver.kept_fault() if isinstance(self._driver, FaultKeeper) else None
+        return Step(result.offer or 0.0, result.pilot, Latched(result.latch, kept),
                     (*words_of(result.events), *([note] if note and note != before else ())))
 
     def withdraw(self) -> None:
@@ -122,6 +127,12 @@ class CurrentDrive:
     def stopped(self, now: float) -> bool:
         """See Drive."""
         return self._block.stopped(now, heard(self._driver.latest()))
+
+    def restore(self, latched: Latched) -> None:
+        """See Drive."""
+        self._block.faults.reveal(latched.name)
+        if latched.board is not None and isinstance(self._driver, FaultKeeper):
+            self._driver.keep_fault(latched.board)
 
     def reset_fault(self) -> bool:
         """See Drive."""
@@ -155,7 +166,7 @@ class RawDrive:
         result = self._block.step(now, heard(sample), sample.error)
         self._ordered = result.order
         self._driver.order(result.order)
-        return Step(amperage_of_duty(result.order.duty), result.pilot, result.latch,
+        return Step(amperage_of_duty(result.order.duty), result.pilot, Latched(result.latch),
                     words_of(result.events))
 
     def withdraw(self) -> None:
@@ -165,6 +176,10 @@ class RawDrive:
     def stopped(self, now: float) -> bool:
         """See Drive."""
         return self._block.stopped(now, heard(self._driver.latest()))
+
+    def restore(self, latched: Latched) -> None:
+        """See Drive."""
+        self._block.faults.reveal(latched.name)
 
     def reset_fault(self) -> bool:
         """See Drive."""

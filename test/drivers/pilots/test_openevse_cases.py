@@ -1,14 +1,13 @@
 """An OpenEVSE, simulated from its firmware's source, as its own log tells it."""
 
-from itertools import pairwise
-
 import pytest
-from board_cases import CASES, TOLD, facts
+from board_cases import CASES, TOLD, above, facts
 from board_on_clock import BoardOnClock
+from openevse_on_clock import asked, charging, closings, is_hot, leaks, no_ground, sound
 
+from charger_control.drivers.ports import KeptFault
 from charger_control.nodes.pilot_drive import CurrentDrive
 from charger_control.sim.openevse_rules import Flag, State
-from charger_control.sim.pilot_board import OFF
 
 EXPECTED = {
     'plugged in while asleep': {'seen': 'B', 'offered asleep': 0.0, 'then': TOLD, 'charges': True},
@@ -18,6 +17,7 @@ EXPECTED = {
                              'closings into it': 0, 'then': 0.0},
     'reset': {'s above told': 0.0, 'highest': TOLD, 'then': TOLD},
     'silent': {'offered meanwhile': 6.0, 'ours': None, 's above told': 0.0, 'then': TOLD},
+    'a vehicle that sleeps': {'woken': 1, 'charges': True, 'said': False},
 }
 
 
@@ -26,53 +26,6 @@ def test_what_the_boards_log_says(case):
     found = facts(case, BoardOnClock('openevse'))
     assert found.pop('withdrawn after', 0.0) <= 0.6
     assert found == EXPECTED[case]
-
-
-def charging(**options):
-    b = BoardOnClock('openevse', **options).start().run(4.0)
-    b.do('plug_in', vehicle='ideal', cable=32)
-    b.amperage = TOLD
-    b.run(10.0)
-    assert b.offered == TOLD and b.point.board.relay, (b.sample, b.point.board.truth())
-    return b
-
-
-def waiting(vehicle, **options):
-    """A vehicle that sleeps has just been offered TOLD."""
-    b = BoardOnClock('openevse', **options).start().run(4.0)
-    b.do('plug_in', vehicle=vehicle, cable=32)
-    b.amperage = TOLD
-    return b.run(2.0)
-
-
-def pulses(b, since=0.0):
-    """s of each time that the board showed state F, in its own log, and was offering again."""
-    return [round(after['t'] - at['t'], 1) for at, after in pairwise(b.events('offer'))
-            if at['t'] >= since and at['evse_state'] == OFF]
-
-
-def asked(b, since, *commands):
-    return [command for at, command in b.line.asked if at >= since and command in commands]
-
-
-def closings(b, since):
-    return sum(event['closed'] for event in b.events('relay') if event['t'] > since)
-
-
-def leaks(board):
-    board.leaks = True
-
-
-def no_ground(board):
-    board.grounded = False
-
-
-def is_hot(board):
-    board.temperature = 72.0
-
-
-def sound(board):
-    board.leaks, board.grounded, board.temperature = False, True, 25.0
 
 
 FAULTS = {'residual current': leaks, 'no ground': no_ground, 'too hot': is_hot}
@@ -246,93 +199,50 @@ def test_the_service_that_resets_a_fault_reaches_the_one_that_the_driver_keeps()
     assert drive.reset_fault() is True
 
 
-@pytest.mark.parametrize(('vehicle', 'shown'), [('sleeping', [4.0]), ('hard_to_wake', [4.0, 30.0])])
-def test_a_vehicle_that_sleeps_is_woken_by_state_f(vehicle, shown):
-    """48 min in B with the offer standing, and no state F, before."""
-    b = waiting(vehicle)
-    b.run(120.0)
-    assert [round(time) for time in pulses(b)] == shown
-    assert b.offered == TOLD and b.point.board.relay and b.letters[-3:] == ['A', 'B', 'C']
-    assert not [entry for entry in b.events('contactor') if not entry['closed']], 'none under load'
-    assert b.sample.counters['vehicle_woken'] == len(shown)
-    assert b.sample.counters['contactor_opened'] == 0 and b.faults == ['']
-
-
-def test_a_full_vehicle_is_woken_twice_and_then_it_is_said_that_it_does_not_react():
-    b = waiting('full')
-    b.run(200.0)
-    assert len(pulses(b)) == 2 and 'not woken by state F' in b.block.note
-
-
-def test_one_that_leaves_while_it_is_woken_is_seen_to_leave():
-    b = waiting('hard_to_wake').run(75.0)
-    assert b.point.board.evse == State.DISABLED and b.letters[-1] == 'B'
-    b.do('unplug').run(32.0)
-    assert b.letters[-1] == 'A' and b.offered == 0.0
-
-
-def test_waking_opens_no_contactor_under_load():
-    """Asked for just as the vehicle closes S2, and while it charges."""
-    b = waiting('sleeping').run(20.0)
-    b.do('set_vehicle', vehicle={'asleep': False})
-    while b.point.board.letter == 'B':
-        b.run(0.05)
-    b.pilot.wake(4.0)
-    b.run(20.0)
-    assert b.offered == TOLD and b.point.board.relay
-    since = b.clock.now
-    b.pilot.wake(4.0)
-    b.run(10.0)
-    assert asked(b, since, 'FD') == [] and b.point.board.relay
-    assert all(event['closed'] or event['amperage'] < 1.0 for event in b.events('contactor'))
-
-
-@pytest.mark.parametrize('when', ['before', 'during'])
-def test_waking_ends_with_the_offer(when):
-    b = waiting('sleeping').run(27.0 if when == 'before' else 30.0)
-    dark = b.point.board.evse == State.DISABLED
-    b.amperage = None
-    since = b.clock.now
-    if when == 'before':
-        b.pilot.wake(4.0)
-    b.run(60.0)
-    assert dark == (when == 'during') and asked(b, since, 'FD', 'FE') == []
-    assert b.point.board.evse == State.SLEEPING and b.letters[-1] == 'B'
-
-
-def test_waking_ends_with_the_block():
-    """Nobody asks any more while the board shows state F."""
-    b = waiting('sleeping').run(30.0)
-    assert b.point.board.evse == State.DISABLED
-    b.bus.run(1.2)
-    assert b.point.board.evse == State.SLEEPING and b.sample.counters['dead_man'] == 1
-
-
-def test_a_fault_is_not_cleared_by_waking():
+@pytest.mark.parametrize(('told', 'jumps'), [
+    (20.0, {66.0: 16.0, 69.0: 8.0, 60.0: 20.0}),    # half, a quarter, cool again
+    (20.0, {69.0: 8.0, 66.0: 8.0, 62.0: 20.0}),
+    (12.0, {66.0: 12.0, 60.0: 12.0}),               # half is more than told: told again
+])
+def test_a_jump_of_temperature_lifts_the_offer_for_no_more_than_a_poll(told, jumps):
+    """Its EEPROM has 32 A: hot it takes 16 or 8 of them, cool again all, whatever it was told."""
     b = charging()
-    leaks(b.point.board)
-    b.run(2.0)
-    since = b.clock.now
-    b.pilot.wake(4.0)
+    b.amperage = told
     b.run(10.0)
-    assert asked(b, since, 'FD', 'FE', 'FS') == [] and b.point.board.evse == State.GFCI_FAULT
+    since = b.clock.now
+    for temperature, offers in jumps.items():
+        b.point.board.temperature = temperature
+        b.run(10.0)
+        assert b.offered == offers and b.point.board.relay and b.faults[-1] == ''
+        assert b.sample.value.signaled_amperage == offers
+    assert above(b, told, since) <= 0.25 * len(jumps)
+
+
+def test_a_jump_to_panic_opens_and_stays_so_when_it_is_cool_again():
+    b = charging()
+    since = b.clock.now
+    is_hot(b.point.board)
+    b.run(0.1)
+    assert b.offered == 0.0
+    b.run(10.0)
+    assert not b.point.plant.contactor.closed and b.faults[-1] == 'BoardFault'
     sound(b.point.board)
-    assert b.pilot.reset_fault() is True
-    b.run(320.0)
-    assert pulses(b, since) == [], 'what was asked for then is forgotten'
+    b.run(120.0)
+    assert closings(b, since) == 0 and b.highest(since) == 0.0
+    assert b.faults[-1] == 'BoardFault' and b.sample.counters['board_faults'] == 1
 
 
-@pytest.mark.parametrize('lost', [1, 2, 3])
-def test_a_lost_order_leaves_no_board_in_state_f(lost):
-    b = waiting('sleeping').run(28.0)
-    original = b.line.ask
-
-    def ask(command, answer_time):
-        if command in ('FD', 'FE') and lost_ones:
-            b.line.lost = lost_ones.pop()
-        return original(command, answer_time)
-
-    lost_ones = [1] * lost
-    b.line.ask = ask
+def test_a_fault_that_an_earlier_process_kept_is_kept():
+    """Put to sleep by whoever ended it, the board says nothing of it any more."""
+    b = BoardOnClock('openevse').start().run(4.0)
+    b.do('plug_in', vehicle='ideal', cable=32)
+    b.pilot.keep_fault(KeptFault('residual current (GFCI)', 'BoardFault'))
+    b.amperage = TOLD
+    since = b.clock.now
     b.run(60.0)
-    assert lost_ones == [] and b.offered == TOLD and b.point.board.evse != State.DISABLED
+    assert asked(b, since, 'FE') == [] and b.faults[-1] == 'BoardFault'
+    assert b.pilot.kept_fault().words == 'residual current (GFCI)'
+    b.do('unplug').run(3.0)
+    assert b.pilot.kept_fault() is None
+    b.do('plug_in', vehicle='ideal', cable=32).run(10.0)
+    assert b.offered == TOLD

@@ -16,6 +16,7 @@ EXPECTED = {
                              'then': TOLD},
     'reset': {'then': TOLD},
     'silent': {'offered meanwhile': TOLD, 'ours': None, 's above told': 0.0, 'then': TOLD},
+    'a vehicle that sleeps': {'woken': 0, 'charges': False, 'said': True},
 }
 
 

@@ -16,6 +16,8 @@ DIODE = 'CpDiodeShortCircuit'
 CP_SHORT = 'CpShortCircuit'
 VENTILATION = 'VentilationNotAvailable'
 BOARD = 'BoardFault'
+UNREADABLE = 'LatchedFaultUnreadable'
+"""Latched where it cannot be read what was: unknown is not "no fault"."""
 OPENING = frozenset({NOT_STOPPING, OVER_CURRENT, DIODE, CP_SHORT, VENTILATION})
 """Faults whose action is to open the contactor at once."""
 CLEARING = frozenset({NOT_STOPPING, OVER_CURRENT, DIODE, NEUTRAL_LOST})
@@ -116,6 +118,11 @@ class Faults:
         had, self._latched, self.detail = self._latched != '', '', ''
         self._forget_opening()
         return had
+
+    def reveal(self, latched: str) -> None:
+        """What could not be read before can be now; ``latched``: '' for no fault."""
+        if self._latched == UNREADABLE:
+            self._latched, self.detail = latched, ''
 
     def board_lost(self) -> None:
         """The board does not answer: what holds without a break has one now."""

@@ -11,6 +11,7 @@ from charger_control.core.iso61851.faults import (
     DIODE,
     NOT_STOPPING,
     OVER_CURRENT,
+    UNREADABLE,
     VENTILATION,
     WELDED,
 )
@@ -53,6 +54,10 @@ FAULTS = {
         'be live',
         'Switch off the supply of this charger and have an electrician look at it. Once it is '
         'mended, run "charger reset-fault".'),
+    UNREADABLE: FaultWords(
+        'It cannot be read from the store whether a fault was latched before the last start',
+        'Make the store readable: it is read again by itself. Or look whether the contactor opens, '
+        'and run "charger reset-fault".'),
     NEUTRAL_LOST: FaultWords(
         'The voltages of the phases drift apart: the neutral conductor of the supply may be lost',
         'This endangers all that is connected to this supply: switch it off and have an '

@@ -31,7 +31,7 @@ from charger_control.drivers.pilots.openevse_state import (
     Waking,
     state_of,
 )
-from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.ports import AnswerError, KeptFault
 from charger_control.drivers.rapi import Message, RapiLine
 
 ENABLE, SLEEP, DISABLE = 'FE', 'FS', 'FD'
@@ -101,6 +101,15 @@ class OpenEvse(OpenEvseMeeting):
             evse, pilot, capacity, flags = event.tokens
             if (state := state_of(evse, pilot, flags, capacity)) and state.fault:
                 self._note(state)     # the next command may be one that takes its place
+
+    def kept_fault(self) -> KeptFault | None:
+        """See ports.FaultKeeper."""
+        return self._latch.fault
+
+    def keep_fault(self, fault: KeptFault) -> None:
+        """See ports.FaultKeeper."""
+        self._latch.keep(fault)
+        self._bus.wake()
 
     def reset_fault(self) -> bool:
         """Forgets the fault that is kept, after a person has looked; False if there was none. It

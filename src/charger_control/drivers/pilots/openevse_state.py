@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from charger_control.core.limits import MAX_AMPERAGE
+from charger_control.drivers.ports import KeptFault
 
 UNKNOWN, STATE_A, STATE_B, STATE_C, STATE_D, DIODE = range(6)
 SLEEPING, DISABLED = 0xFE, 0xFF
@@ -140,6 +141,16 @@ class FaultLatch:
             self.count += 1
         elif state.is_free:
             self.reset()
+
+    @property
+    def fault(self) -> KeptFault | None:
+        """What is kept, None for nothing."""
+        return KeptFault(self.words, self.cause) if self.words else None
+
+    def keep(self, fault: KeptFault) -> None:
+        """Takes over what an earlier process kept."""
+        if not self.words:
+            self.words, self.cause = fault.words, fault.cause
 
     def reset(self) -> bool:
         """Forgets the fault; False if there was none."""
