@@ -46,7 +46,7 @@ class LiveDepot:
         members: names of the chargers; each is a namespace.
         kept: their processes by name, and those of the supply by block.
         hardware: the parameter file of the simulated hardware: that of the depot.
-        unplugged: the member whose vehicle was unplugged last.
+        unplugged: the member whose vehicle was unplugged; '' when every charger has one.
     """
 
     def __init__(self, folder: Path, count: int, fuse: float, candidates: int = 3,
@@ -159,10 +159,10 @@ class LiveDepot:
     # -- what is done ----------------------------------------------------------------------------
     def do(self, action: str, **arguments: Any) -> None:
         """A step of a depot's scenario, now."""
-        if action == 'unplug':
-            self.unplugged = str(arguments['charger'])
         with ControlClient(self._control) as control:
             control.do(action, **arguments)
+        if action in {'plug_in', 'unplug'}:
+            self.unplugged = str(arguments['charger']) if action == 'unplug' else ''
 
     def dim(self, power: float) -> Any:
         """A heartbeat of a client that has long been there; NaN: no limit."""

@@ -40,8 +40,24 @@ def test_a_dimmed_supply_is_obeyed_within_two_seconds(depot: LiveDepot) -> None:
     depot.dim(float('nan'))
 
 
+def plug_all_in(depot: LiveDepot) -> None:
+    """Each has its share; one that a test, or a first try of it, has unplugged comes back."""
+    if depot.unplugged:
+        depot.do('plug_in', charger=depot.unplugged, vehicle='ideal')
+    depot.wait_for_offers(FUSE / 3, depot.members, 45.0)
+
+
+@pytest.fixture
+def one_unplugged(depot: LiveDepot) -> None:
+    """Two share the supply, one of them leads."""
+    if depot.unplugged in {'', depot.leader}:
+        plug_all_in(depot)
+        depot.do('unplug', charger=next(m for m in depot.members if m != depot.leader))
+    depot.wait_for_offers(FUSE / 2, [m for m in depot.members if m != depot.unplugged], 45.0)
+
+
 def test_the_share_of_an_unplugged_vehicle_goes_to_the_others(depot: LiveDepot) -> None:
-    depot.wait_for_offers(FUSE / 3, depot.members, 20.0)
+    plug_all_in(depot)
     gone = next(m for m in reversed(depot.members) if m != depot.leader)
     others = [m for m in depot.members if m != gone]
     since = boottime()
@@ -50,6 +66,7 @@ def test_the_share_of_an_unplugged_vehicle_goes_to_the_others(depot: LiveDepot) 
     assert boottime() - since <= 10.0
 
 
+@pytest.mark.usefixtures('one_unplugged')
 def test_no_vehicle_is_stopped_by_a_takeover(depot: LiveDepot) -> None:
     """The leader's process is killed while somebody plugs in: a second one lets the vehicle in."""
     leader, waiting = depot.leader, depot.unplugged
@@ -63,7 +80,8 @@ def test_no_vehicle_is_stopped_by_a_takeover(depot: LiveDepot) -> None:
     wait_until(lambda: depot.offered(waiting) >= 6.0, 45.0, 'an increase after the takeover')
     assert boottime() - since <= 45.0
     offers = [e['amperage'] for e in depot.events(third, 'offer', since)]
-    assert all(a >= 6.0 for a in offers), 'a vehicle that charged was stopped'
+    assert all(a >= 6.0 for a in offers), f'{third}, which charged, was stopped: {offers}\n' + (
+        depot.tail())
     assert depot.offered(third) >= 6.0
 
 
