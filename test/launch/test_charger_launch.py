@@ -110,10 +110,17 @@ def test_ctrl_c_withdraws_before_the_devices_go(charger: Launched) -> None:
     assert not died, '\n'.join(charger.process.lines[-60:])
 
 
-def test_a_bad_parameter_ends_the_launch_with_one_line(tmp_path: Path) -> None:
+def test_a_bad_parameter_ends_its_process_with_one_line_and_no_other(tmp_path: Path) -> None:
+    """Nothing is offered then: that block was never heard."""
     sections = {'/**': {**SECTIONS['/**'], 'api': {'ros__parameters': {'phases': 4}}}}
-    with launched(tmp_path, 'charger.launch.py', sections, namespace=f'{NAMESPACE}b', port=0
-                  ) as one:
-        one.process.process.wait(30.0)
+    namespace = f'{NAMESPACE}b'
+    with launched(tmp_path, 'charger.launch.py', sections, namespace=namespace, port=0) as one:
+        one.process.wait_for('api: bad configuration, not started again', 30.0)
+        one.process.wait_for('waiting for the first word of: .*api', 30.0)
+        wait_until(lambda: one.events(namespace, 'letter'), 30.0, 'a vehicle is there')
+        one.process.wait_for(r'iso61851\]: device: answering', 30.0)
+        assert one.process.process.poll() is None
+        assert one.offered(namespace) == 0.0
     said = one.lines('api.phases = 4')
     assert len(said) == 1 and 'from 1 to 3' in said[0], '\n'.join(one.process.lines[-40:])
+    assert len(one.pids(r'\[api-\d+\]: process started with pid \[(\d+)\]')) == 1
