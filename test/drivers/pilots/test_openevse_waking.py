@@ -1,6 +1,9 @@
 """A vehicle that sleeps, and an OpenEVSE that wakes it by state F."""
 
+from pathlib import Path
+
 import pytest
+from board_bench import board
 from board_cases import TOLD
 from openevse_on_clock import asked, charging, leaks, pulses, sound, waiting
 
@@ -97,3 +100,17 @@ def test_a_lost_order_leaves_no_board_in_state_f(lost):
     b.line.ask = ask
     b.run(60.0)
     assert lost_ones == [] and b.offered == TOLD and b.point.board.evse != State.DISABLED
+
+
+def test_it_is_so_over_a_real_line_too(tmp_path: Path) -> None:
+    with board('openevse', tmp_path / 'board') as b:
+        b.ready()
+        b.simulator.do('plug_in', vehicle={'asleep': True, 'wake_time': 0.2}, cable=32)
+        b.amperage = TOLD
+        b.until(lambda: b.offered == TOLD and b.sample.value.signaled_amperage == TOLD)
+        b.pilot.wake(0.6)
+        b.until(lambda: b.point.board.evse == State.DISABLED)
+        b.until(lambda: b.sample.value.signaled_amperage == 0.0)
+        assert b.sample.value.letter == 'B'
+        b.until(lambda: b.point.board.relay and b.sample.value.letter == 'C')
+        assert b.count('vehicle_woken') == 1 and b.count('contactor_opened') == 0
