@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charger_control.core.vcse.config import VcseConfig
+from charger_control.core.vcse.grid_watch import GridWatch
 from charger_control.core.vcse.other_loads import MEMORY, Drawn, Excess, OtherLoads
 from charger_control.sim.depot_loads import Load, LoadCase, LoadWorld, cycling, ramp, steps
 
@@ -66,6 +68,25 @@ def test_a_vehicle_that_goes_from_one_to_three_phases_is_no_other_load(fuse: flo
     assert (found.stops, found.least >= 6.0) == (0, True), found
     room = (fuse - 6.0 - 1.0) / 3.0
     assert [c.offered for c in world.chargers] == pytest.approx([min(32.0, room)] * 3, abs=0.5)
+
+
+@pytest.mark.parametrize('rate', [0.5, 0.9, 2.9, 8.0, -2.9, -8.0, -100.0])
+@pytest.mark.parametrize('begins', [tenth / 10.0 for tenth in range(10)])
+def test_beside_a_fast_meter_a_vehicle_that_ramps_is_no_other_load(rate: float, begins: float
+                                                                   ) -> None:
+    """Five readings between two reports: 2.4 A were counted as 13, and another car stopped."""
+    watch = GridWatch(VcseConfig(team='team', fuse=(20.0,) * 3, grid_meter=True))
+
+    def car(now: float) -> float:
+        way = max(0.0, now - 20.0 - begins) * abs(rate)
+        return min(8.0, way) if rate > 0.0 else max(0.0, 8.0 - way)
+
+    for step in range(250):
+        now = step * 0.2
+        if step % 5 == 0:
+            watch.hear_team(now, (7.9 + car(now),) * 3)
+        watch.hear_grid(now + 0.13, now + 0.03, (2.4 + 7.9 + car(now + 0.03),) * 3, (17.6,) * 3)
+        assert watch.others(now + 0.13)[0] <= 2.5
 
 
 # -- the parts -------------------------------------------------------------------------------------

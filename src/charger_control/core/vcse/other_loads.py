@@ -46,8 +46,11 @@ KEPT = 30.0
 """s of what the team drew that is kept."""
 RAMP_READINGS = 4
 """Readings over which a rise must have lasted to be a ramp."""
-RAMP_LARGEST = 0.6
-"""Share of such a rise that may lie between two of them: more is a step."""
+RAMP_APART = 0.8
+"""s between two of them at the least. Between two reports of the team, 1 s apart, what it draws is
+a guess, and a fast meter sees the error of that guess rise like a ramp."""
+RAMP_LEAST, RAMP_LARGEST = 0.03, 0.6
+"""Shares of such a rise that lie between two of them: with less it has paused, more is a step."""
 RAMP_LASTS = 10.0
 """s after its last reading for which it is expected to go on."""
 RAMP_STEP = 0.05
@@ -151,7 +154,7 @@ class OtherLoads:
             leads_above: with them the fuse was exceeded.
             least: A that they drew for certain, where ``others`` is not; it ends nothing.
         """
-        if not (self._recent and at <= self._recent[-1][0]):
+        if not self._recent or at - self._recent[-1][0] >= RAMP_APART:
             self._recent.append((at, others))
         certain = least is None
         others = others if least is None else least
@@ -183,8 +186,9 @@ class OtherLoads:
         rises = [b - a for (_, a), (_, b) in pairwise(self._recent)]
         (begin, first), (at, last) = self._recent[0], self._recent[-1]
         rate = (last - first) / (at - begin)
-        if (min(rises) <= 0.0 or max(rises) > RAMP_LARGEST * (last - first)
-                or rate <= RAMP_STEP or now - at > RAMP_LASTS):
+        if (min(rises) <= max(0.0, RAMP_LEAST * (last - first))
+                or max(rises) > RAMP_LARGEST * (last - first) or rate <= RAMP_STEP
+                or now - at > RAMP_LASTS):
             return 0.0
         return last + rate * (now - at + self._reaction)
 
