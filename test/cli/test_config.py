@@ -90,3 +90,32 @@ def test_a_board_that_cannot_switch_phases_is_not_said_to(depot: list[Path],
     (line,) = problems([*depot, claimed])
     assert line.split(': ', 1)[1].startswith('/cp02: iso61851.has_phase_shutoff = true')
     assert "'evse_din' cannot switch phases (allowed: false" in line
+
+
+@pytest.mark.parametrize('taken', [0.0, 8.0])
+def test_a_failsafe_other_than_the_teams_is_refused(tmp_path: Path, taken: float) -> None:
+    file = written(
+        tmp_path / 'depot.yaml', depot={'team': {
+            'members': ['cp01', 'cp02'], 'failsafe_amperage': 6.0}, 'vcse': {'fuse': [32.0] * 3}},
+        cp01={'cppwm_controller': {'team.failsafe_amperage': 6.0}},
+        cp02={'cppwm_controller': {'team.failsafe_amperage': taken}})
+    found = [line for line in problems([file]) if 'failsafe_amperage' in line]
+    assert len(found) == 1
+    assert found[0].startswith(f'{file}')
+    assert found[0].endswith(
+        f'/cp02/cppwm_controller.team.failsafe_amperage = {taken:g} (allowed: 6, as '
+        '/depot/team.failsafe_amperage: what a member takes in a silence is what its team reserves '
+        'for it. Set both the same)')
+
+
+def test_a_team_below_takes_what_the_team_above_reserves_for_it(tmp_path: Path) -> None:
+    site = {'team': {'members': ['north'], 'failsafe_amperage': 12.0, 'fall_time': 18.0},
+            'vcse': {'fuse': [63.0] * 3}}
+    north = {'team': {'members': ['cp01']},
+             'vcse': {'fuse': [32.0] * 3, 'parent': 'site', 'parent_failsafe_amperage': 12.0}}
+    file = written(tmp_path / 'site.yaml', site=site, north=north)
+    assert not [line for line in problems([file]) if 'failsafe_amperage' in line]
+    north['vcse'].pop('parent_failsafe_amperage')
+    found = [line for line in problems([written(tmp_path / 'site.yaml', site=site, north=north)])
+             if 'failsafe_amperage' in line]
+    assert '/north/vcse.parent_failsafe_amperage = 0 (allowed: 12, as /site' in found[0]

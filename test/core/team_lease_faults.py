@@ -18,6 +18,8 @@ from charger_control.core.team import Role
 class World:
     """A schedule: a team or more on one network, and all that goes wrong, from one seed."""
 
+    team = TeamModel
+
     def __init__(self, seed: int, teams: int = 1, members: int = 3, mutation: Mutation = RULES,
                  greedy: bool = True) -> None:
         self.rng = rng = random.Random(seed)
@@ -27,7 +29,7 @@ class World:
         self.duration = rng.choice((30.0, 36.0, 42.0, 60.0))
         self.queue: dict[int, list[tuple[Machine, str, Any]]] = defaultdict(list)
         self._actions: dict[int, list[Callable[[float], None]]] = defaultdict(list)
-        self.teams = [TeamModel(self, chr(ord('a') + i), members, rng, mutation, greedy)
+        self.teams = [self.team(self, chr(ord('a') + i), members, rng, mutation, greedy)
                       for i in range(teams)]
         for team in self.teams:
             self._plan(team)
@@ -140,9 +142,9 @@ class World:
         self._at(start, change)
 
 
-def search_in_parallel(seeds: range, chunk: int = 250, greedy: bool = True
-                       ) -> tuple[int, list[str]]:
-    """Runs all schedules on all processors.
+def search_in_parallel(seeds: range, chunk: int = 250, greedy: bool = True,
+                       world: type[World] = World) -> tuple[int, list[str]]:
+    """Runs all schedules of a kind on all processors.
 
     Returns:
         How many were run, and what was seen (one entry for each chunk with a violation).
@@ -150,12 +152,12 @@ def search_in_parallel(seeds: range, chunk: int = 250, greedy: bool = True
     chunks = [range(first, min(first + chunk, seeds.stop))
               for first in range(seeds.start, seeds.stop, chunk)]
     with ProcessPoolExecutor(mp_context=get_context('spawn')) as pool:
-        results = list(pool.map(partial(search, greedy=greedy), chunks))
+        results = list(pool.map(partial(search, greedy=greedy, world=world), chunks))
     return sum(count for count, _ in results), [seen for _, seen in results if seen]
 
 
-def search(seeds: Iterable[int], mutation: Mutation = RULES, greedy: bool = True
-           ) -> tuple[int, str]:
+def search(seeds: Iterable[int], mutation: Mutation = RULES, greedy: bool = True,
+           world: type[World] = World) -> tuple[int, str]:
     """Runs schedules until one violates the budget.
 
     Returns:
@@ -164,7 +166,7 @@ def search(seeds: Iterable[int], mutation: Mutation = RULES, greedy: bool = True
     count = 0
     for seed in seeds:
         count += 1
-        outcome = World(seed, mutation=mutation, greedy=greedy).run()
+        outcome = world(seed, mutation=mutation, greedy=greedy).run()
         if outcome.violation:
             return count, f'seed {seed}: {outcome.violation}'
     return count, ''

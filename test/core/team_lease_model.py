@@ -7,11 +7,13 @@ adds up to more than the budget.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from charger_control.core.cppwm_controller import Reach
 from charger_control.core.heard import Heard
 from charger_control.core.team import (
     Leader,
@@ -46,6 +48,7 @@ class Mutation:
     member: type[Member] = Member
     leader: type[Leader] = Leader
     times: LeaseTimes | None = None
+    reach: type[Reach] = Reach
     forgets_terms: bool = False
     forgets_sequences: bool = False
 
@@ -76,7 +79,8 @@ class GreedySharing(Sharing):
         self._turn = rng.randrange(3)
 
     def step(self, now: float, members: Sequence[MemberState], budget: Sequence[float],
-             held: Mapping[str, float]) -> dict[str, Share]:
+             held: Mapping[str, float], seconds: Sequence[float] | None = None,
+             turn_left: float = math.nan, trials: bool = True) -> dict[str, Share]:
         left = list(budget)
         for member in members:
             for p in _indices(member.phases):
@@ -156,8 +160,7 @@ class Machine:
                     self._take(t, kind, message)
         now = t + self.offset
         if awake and self.member is not None:
-            grant = self.member.in_force(now)
-            self.in_force = grant.amperage + grant.trim_amperage
+            self.in_force = self.allowed(now)
             self.gone_ticks = 0
             self.signal = min(self.in_force * self.appetite, BOUND)
             if half == self.beat[0]:
@@ -176,6 +179,12 @@ class Machine:
             self.recent = max(signals)
         if awake and half == self.beat[1] and self.leader is not None:
             self._lead(t, now)
+
+    def allowed(self, now: float) -> float:
+        """What may be signaled by the lease, trim included, A per phase."""
+        assert self.member is not None
+        grant = self.member.in_force(now)
+        return grant.amperage + grant.trim_amperage
 
     def may_draw(self) -> float:
         """The most that this vehicle may be drawing, or may be made to draw at any moment."""
@@ -196,8 +205,7 @@ class Machine:
         now = t + self.offset
         if kind == 'list':
             if self.member is not None and self.member.hear(now, message):
-                grant = self.member.in_force(now)
-                self.in_force = grant.amperage + grant.trim_amperage
+                self.in_force = self.allowed(now)
                 if self.rng.random() < 0.7:
                     self._send_request(t, now)
             if self.leader is not None:
@@ -242,6 +250,8 @@ class Episode:
 class TeamModel:
     """One team of machines on an unreliable network."""
 
+    machine = Machine
+
     def __init__(self, world: World, name: str, members: int, rng: random.Random,
                  mutation: Mutation, greedy: bool) -> None:
         self.world, self.name, self.rng, self.mutation = world, name, rng, mutation
@@ -257,7 +267,7 @@ class TeamModel:
             trim_amperage=rng.choice((0.0, 0.0, 2.0)), times=mutation.times)
         self.member_times = self.config.lease
         self.budget = TeamBudget(name, self.amperage, 10.0)
-        self.machines = [Machine(self, n, rng) for n in names]
+        self.machines = [self.machine(self, n, rng) for n in names]
         self.links: dict[Machine, dict[Machine, list[Episode]]] = {
             a: {b: [] for b in self.machines if b is not a} for a in self.machines}
         for machine in self.machines:
@@ -291,6 +301,10 @@ class TeamModel:
     def tick(self, t: float, half: int) -> None:
         for machine in self.machines:
             machine.tick(t, half)
+        self.judge(t)
+
+    def judge(self, t: float) -> None:
+        """Notes the first time that the vehicles may draw more than there is."""
         load = [0.0, 0.0, 0.0]
         for machine in self.machines:
             may = machine.may_draw()

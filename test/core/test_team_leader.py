@@ -180,7 +180,7 @@ def test_other_teams_are_not_heard() -> None:
 
 
 def test_a_silent_budget_leaves_the_failsafe_amperages() -> None:
-    wire = Wire()
+    wire = Wire(config=TeamConfig('depot', ('cp0', 'cp1', 'cp2'), failsafe_amperage=6.0))
     for name in wire.members:
         wire.members[name] = Member(MemberConfig('depot', name, 6.0), wire.now)
     wire.run(40.0)

@@ -63,7 +63,7 @@ def running(namespace: str, folder: Path, nodes: set[str],
     try:
         with topics_of(namespace, *TOPICS) as topics:
             wait_until(lambda: {name for name, where in topics.node.get_node_names_and_namespaces()
-                                if where == f'/{namespace}'} >= nodes, 30.0, 'all nodes')
+                                if where == f'/{namespace}'} >= nodes, 60.0, 'all nodes')
             yield Graph(namespace, topics, nodes)
     except AssertionError as error:
         raise AssertionError(f'{error}\n' + '\n'.join(process.lines[-30:])) from error

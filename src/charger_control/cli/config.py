@@ -18,7 +18,7 @@ from charger_control.core.vcse import check_no_cycle
 from charger_control.drivers.bus import Buses
 from charger_control.drivers.registry import open_meter, open_pilot
 from charger_control.nearest import did_you_mean
-from charger_control.ros.depot import parents
+from charger_control.ros.depot import failsafes, parents
 from charger_control.ros.parameters import OF_ALL, Param, ParameterError, check
 from charger_control.ros.params_file import refuse_bare, sections_of, values_of
 from charger_control.ros.processes import DEVICES, GRID_METER, PILOT, TEAM_BLOCKS, with_grid_meter
@@ -82,7 +82,8 @@ def problems(paths: list[Path]) -> list[str]:
         check_no_cycle(parents(paths))
     except ValueError as error:
         found.append(f'{", ".join(map(str, paths))}: {error}')
-    return found
+    return found + [f'{where_said(paths, node, namespace, key)}{words}'
+                    for node, namespace, key, words in failsafes(paths)]
 
 
 def _start(node: str, values: Mapping[str, Any]) -> None:

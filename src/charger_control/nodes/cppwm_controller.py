@@ -12,7 +12,9 @@ from charger_control.core.cppwm_controller import (
     ControllerConfig,
     Decision,
     Flags,
+    ReachConfig,
     Result,
+    wired_phases,
 )
 from charger_control.core.cppwm_controller.start_stop import StartStopConfig
 from charger_control.core.fiscal_meter import MeterReading
@@ -71,6 +73,11 @@ PARAMS = (
     Param('closed_loop', True, 'the meter has phase currents to regulate on; false: open loop, '
           'available = commanded'),
     Param('meter_period', 0.2, 'time between two samples of the meter', 's', low=0.02, high=30.0),
+    Param('meter_lag', 1.0, "how old a current may be that the meter has just measured: its own "
+          'averaging, and the line. With meter_period more than 2 s: vehicles count on all phases '
+          'that are wired', 's', low=0.0, high=30.0),
+    Param('phases_learned', 60.0, 'charging without a phase for as long, that phase is free for '
+          'others until the vehicle draws on it', 's', low=10.0, high=3600.0),
     Param('meter_silent', 3.0, 'silence of the meter until trim is frozen (or 2.5 periods)', 's',
           low=0.1, high=60.0),
     Param('meter_lost', 11.0, 'silence of the meter until at most 6 A (or 4 periods)', 's',
@@ -115,6 +122,9 @@ def config_of(values: dict[str, Any]) -> ControllerConfig:
         pilot_silence=values['pilot_silence'],
         own_trim=values['own_trim'], fall_time=values['fall_time'],
         installed_amperage=values['installed_amperage'], random_delay=values['random_delay'],
+        wired=wired_phases(tuple(values['team.phase_map'])),
+        reach=ReachConfig(steady_time=values['phases_learned'],
+                          meter_delay=values['meter_period'] + values['meter_lag']),
         start_stop=StartStopConfig(
             start_amperage=values['start_amperage'], steady_time=values['steady_time'],
             start_hold=values['start_hold'], restart_hold=values['restart_hold'],

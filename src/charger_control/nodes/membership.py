@@ -7,10 +7,15 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from typing import Any
 
-from charger_control.core.cppwm_controller import Allocation, Result
+from charger_control.core.cppwm_controller import (
+    EVERYWHERE,
+    Allocation,
+    Result,
+    WishConfig,
+    Wishes,
+)
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import MIN_AMPERAGE
 from charger_control.core.team import Member, MemberConfig, TeamAllocation, TeamRequest, lease_times
 from charger_control.ros.parameters import Param
 from charger_control.store.errors import StoreError
@@ -36,6 +41,8 @@ PARAMS = (
     Param('team.phase_map', [1, 2, 3], 'supply phase (1..3) that feeds L1, L2, L3; empty: unknown, '
           'counted on all'),
     Param('team.priority', 0, 'higher is served first', low=-1000, high=1000),
+    Param('team.waiting_ends', 210.0, 'charging for as long ends the waiting of a vehicle: as '
+          'team.minimum_on_time', 's', low=0.0, high=3600.0),
     Param('team.weight', 1.0, 'share of what is left over', low=0.01, high=100.0),
 )
 
@@ -77,8 +84,10 @@ class Membership:
                          lease_times(values['team.size'])), now, sequence)
         self._publish = publish
         self._asked_at = now - REQUEST_PERIOD
-        self._waiting_since: float | None = None
-        self._session_start: float | None = None
+        self._reached = EVERYWHERE
+        self._wishes = Wishes(WishConfig(
+            values['team.minimum_amperage'], tuple(values['team.phase_map']),
+            values['team.priority'], values['team.weight'], values['team.waiting_ends']))
         self.hurry = False
 
     def hear(self, heard: Heard[TeamAllocation]) -> bool:
@@ -91,43 +100,15 @@ class Membership:
     def allocation(self, now: float) -> Allocation:
         """What is in force now."""
         lease = self._member.in_force(now)
-        return Allocation(lease.amperage, lease.trim_amperage, lease.reason, lease.silent)
+        return Allocation(lease.amperage, lease.trim_amperage, lease.reason, lease.silent,
+                          lease.phases_in_use, lease.tries, lease.return_amperage)
 
     def ask(self, now: float, result: Result, pilot: ControlPilot | None) -> None:
         """Sends a request when one is due: once a cycle, and at once after a change."""
+        if result.reached != self._reached:  # others must know at once where this one can draw
+            self._reached, self.hurry = result.reached, True
         if not self.hurry and now - self._asked_at < REQUEST_PERIOD - 0.05:
             return
         self.hurry = False
         self._asked_at = now
-        self._publish(self._member.request(now, self._wish(now, result, pilot)))
-
-    def _wish(self, now: float, result: Result, pilot: ControlPilot | None) -> TeamRequest:
-        decision, charging = result.decision, result.charging
-        status = 'S' if pilot is None else pilot.vehicle_status
-        self._note(now, status, decision.requested_amperage, decision.commanded_amperage,
-                   charging.energy_imported)
-        values = self._values
-        active = sum(1 << i for i, a in enumerate(charging.amperage) if a >= 1.0)
-        start = self._session_start
-        return TeamRequest(
-            requested_amperage=decision.requested_amperage,
-            minimum_amperage=max(MIN_AMPERAGE, values['team.minimum_amperage']),
-            drawable_amperage=result.drawable_amperage,
-            phase_map=tuple(values['team.phase_map']),
-            phases_in_use=active or (1 if decision.phases == 1 else 7),
-            priority=values['team.priority'], weight=values['team.weight'], vehicle_status=status,
-            amperage=charging.amperage, amperage_age=result.amperage_age,
-            energy=0.0 if start is None else max(0.0, charging.energy_imported - start),
-            waiting=0.0 if self._waiting_since is None else now - self._waiting_since)
-
-    def _note(self, now: float, status: str, requested: float, commanded: float,
-              register: float) -> None:
-        """Since when the vehicle waits, and the register when it was plugged in."""
-        if commanded > 0.0 or requested <= 0.0:
-            self._waiting_since = None
-        elif self._waiting_since is None:
-            self._waiting_since = now
-        if status == 'A':
-            self._session_start = None
-        elif self._session_start is None and register >= 0.0:
-            self._session_start = register
+        self._publish(self._member.request(now, self._wishes.of(now, result, pilot)))

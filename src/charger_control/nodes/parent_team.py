@@ -52,7 +52,8 @@ class ParentTeam:
     def lends(self, now: float) -> ParentAllocation:
         """What is lent now."""
         lease = self._member.in_force(now)
-        return ParentAllocation(lease.amperage, lease.ends_in, lease.reason, lease.phases_in_use)
+        return ParentAllocation(lease.amperage, lease.ends_in, lease.reason, lease.phases_in_use,
+                                lease.turn_left)
 
     def ask(self, now: float, vcse: Vcse, total: Heard[TeamRequest] | None) -> None:
         """Sends a request when one is due; ``total``: what the team's leader said last."""

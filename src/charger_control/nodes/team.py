@@ -34,8 +34,11 @@ from charger_control.store.place import store_file
 from charger_control.store.store import Store
 
 OPTIONS = ('admission_amperage', 'minimum_on_time', 'rotation_time', 'restart_time',
-           'starving_time', 'yield_amperage', 'yield_time', 'reclaim_amperage')
+           'starving_time', 'yield_amperage', 'yield_time', 'reclaim_amperage',
+           'short_time_factor', 'phases_back_at_once')
 """Parameters that are SharingOptions as they stand."""
+BREAKER_FACTOR = 1.13
+"""x its rated current is what any breaker carries for an hour (docs/sources.md)."""
 ROOM, TERM = 'team', 'term'
 """Where the store keeps the last term."""
 LOOK = 10.0
@@ -69,6 +72,14 @@ PARAMS = (
     Param('yield_time', 60.0, 'once it has drawn less for as long', 's', low=5.0, high=3600.0),
     Param('reclaim_amperage', 1.0, 'one that draws as near to its allocation asks its share back',
           'A', low=0.1, high=16.0),
+    Param('short_time_factor', 1.13, 'what a phase carries for seconds, x what it carries: for '
+          'vehicles that come back on a phase on which they did not draw (docs/team.md, Phases). '
+          'Above 1.13 only with protection gG or curve', low=1.0, high=1.45),
+    Param('protection', 'breaker', 'of the weakest fuse above this team: breaker (carries 1.13 for '
+          "an hour), gG (a fuse), curve (a breaker, short_time_factor read from its maker's curve "
+          'at 10 s)', choices=('breaker', 'gG', 'curve')),
+    Param('phases_back_at_once', 1, 'how many vehicles may come back within 20 s on a phase on '
+          'which they did not draw', low=1, high=100),
     Param('trim_amperage', float('nan'), 'the most trim a member is granted out of budget left '
           'over; .nan: 2 A for a team of one, else 0', 'A', low=0.0, high=6.0, nan=True),
     Param('state_dir', '', 'where the term is kept; empty: '
@@ -87,6 +98,10 @@ def config_of(values: dict[str, Any], name: str = '') -> TeamConfig:
     if values['reclaim_amperage'] >= values['yield_amperage']:
         raise ValueError(f'team.reclaim_amperage = {values["reclaim_amperage"]} must be below '
                          f'team.yield_amperage = {values["yield_amperage"]}')
+    if values['protection'] == 'breaker' and values['short_time_factor'] > BREAKER_FACTOR:
+        raise ValueError(f'team.short_time_factor = {values["short_time_factor"]} with '
+                         f'team.protection = breaker (allowed: up to {BREAKER_FACTOR}; more only '
+                         "with protection gG, or curve where the breaker's maker states it)")
     name = name or values['name']
     members = tuple(values['members']) or (name or 'charger',)
     candidates = tuple(values['candidates'])

@@ -41,7 +41,8 @@ LOOK = 10.0
 
 PARAMS = (
     Param('team', 'team', 'the team whose supply this is'),
-    Param('fuse', Required(list), "what the team's supply carries on L1 L2 L3", 'A', low=0.0,
+    Param('fuse', Required(list), "what the team's supply carries on L1 L2 L3 for ever: its rating "
+          'after derating for temperature and for others beside it', 'A', low=0.0,
           high=10_000.0, length=3),
     Param('grid_meter', False, 'a grid meter (a second fiscal_meter) is there and counts'),
     Param('grid_fuse', [0.0, 0.0, 0.0], 'what the point of supply carries on L1 L2 L3; zeros: as '

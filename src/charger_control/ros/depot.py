@@ -227,3 +227,32 @@ def parents(files: Sequence[Path]) -> dict[str, str]:
     return {str(values_of(files, 'team', namespace).get('team') or namespace): str(
         values_of(files, 'vcse', namespace).get('parent') or '')
         for namespace in _namespaces(files, 'vcse')}
+
+
+def failsafes(files: Sequence[Path]) -> list[tuple[str, str, str, str]]:
+    """Members whose failsafe is another than their team reserves for them.
+
+    Node, namespace and parameter of each, and what is wrong in words.
+    """
+    found = []
+    teams = _namespaces(files, 'team')
+    named = {m for n in teams for m in _names(values_of(files, 'team', n).get('members'))}
+    alone = [n for n in _namespaces(files, 'cppwm_controller') if n not in named]
+    for namespace in dict.fromkeys((*teams, *alone)):
+        team = values_of(files, 'team', namespace)
+        reserved = float(team.get('failsafe_amperage') or 0.0)
+        name = str(team.get('team') or namespace)
+        for member in _names(team.get('members')) or ([namespace] if namespace in alone else []):
+            vcse = values_of(files, 'vcse', member)
+            node, key = 'cppwm_controller', 'team.failsafe_amperage'
+            if vcse.get('parent') == name:
+                node, key = 'vcse', 'parent_failsafe_amperage'
+            taken = values_of(files, node, member).get(key)
+            if taken is None and member not in _namespaces(files, node):
+                continue
+            if float(taken or 0.0) != reserved:
+                found.append((node, f'/{member}', key, (
+                    f'/{member}/{node}.{key} = {float(taken or 0.0):g} (allowed: {reserved:g}, as '
+                    f'/{namespace}/team.failsafe_amperage: what a member takes in a silence is '
+                    'what its team reserves for it. Set both the same)')))
+    return found

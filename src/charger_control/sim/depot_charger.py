@@ -11,8 +11,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from charger_control.core.cppwm_controller import (
+    EVERYWHERE,
+    Allocation,
+    Reach,
+    ReachConfig,
+    wired_phases,
+)
 from charger_control.core.cppwm_controller.start_stop import StartStop, StartStopConfig
+from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import RecentMaximum
+from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.limits import UNKNOWN_PHASES
 from charger_control.core.team import Member, MemberConfig, TeamAllocation, TeamRequest, lease_times
 from charger_control.sim.ev import NO_PHASES, Ev
@@ -28,7 +37,6 @@ METER_LOST = 10.0
 """s without a meter after which nobody knows what flows."""
 MAINS: Phases = (230.0, 230.0, 230.0)
 _SEQUENCES = 1 << 32
-_ACTIVE = 1.0
 
 
 class OfflineCharger:
@@ -119,7 +127,6 @@ class OfflineCharger:
         if vehicle is None:
             self._recent.clear()
             drawable = self._acknowledged = 0.0
-        active = sum(1 << i for i, a in enumerate(self.amperage) if a >= _ACTIVE)
         if not wants or self._offered > 0.0:
             self._waiting_since = None
         elif self._waiting_since is None:
@@ -127,7 +134,8 @@ class OfflineCharger:
         waiting = 0.0 if self._waiting_since is None else now - self._waiting_since
         return self._member.request(now, TeamRequest(
             requested_amperage=self._hw_amperage if wants else 0.0, drawable_amperage=drawable,
-            fall_time=FALL_TIME, phase_map=self.phase_map, phases_in_use=active or 7,
+            fall_time=FALL_TIME, phase_map=self.phase_map, phases_in_use=self._reached.in_use,
+            phases_possible=self._reached.possible, phases_untried=self._reached.untried,
             vehicle_status='A' if vehicle is None else vehicle.letter, amperage=self.amperage,
             energy=0.0 if vehicle is None else vehicle.energy - self._session_energy,
             waiting=waiting))
@@ -160,9 +168,18 @@ class OfflineCharger:
         self._member = Member(self._config, now, self._starts * _SEQUENCES)
         self._start_stop = StartStop(StartStopConfig())
         self._recent = RecentMaximum(FALL_TIME)
+        self._reach = Reach(ReachConfig())
+        self._reached = EVERYWHERE
 
     def _control(self, now: float) -> None:
-        granted = self._member.in_force(now).amperage
+        letter = 'A' if self.vehicle is None else self.vehicle.letter
+        self._reached = self._reach.step(
+            now, ControlPilot(letter, letter, self._offered), MeterReading(MAINS, self.amperage),
+            wired_phases(self.phase_map))
+        lease = self._member.in_force(now)
+        granted = self._reach.bounded(self._reached, Allocation(
+            lease.amperage, phases=lease.phases_in_use, tries=lease.tries,
+            return_amperage=lease.return_amperage)).amperage
         allowed = min(self._hw_amperage, granted) if self._wants else 0.0
         charging, _ = self._start_stop.step(
             now, allowed, connected=self.vehicle is not None, closed=self._offered > 0.0,

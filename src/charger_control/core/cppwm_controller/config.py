@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from charger_control.core.cppwm_controller.reach import ALL, ReachConfig
 from charger_control.core.cppwm_controller.start_stop import StartStopConfig
 from charger_control.core.pi import PiConfig
 
@@ -26,6 +27,8 @@ class ControllerConfig:
         installed_amperage: A, what the board may offer by itself while nothing is known of it.
         valid_for: s for which an available_amperage counts.
         random_delay: s, the longest random wait after the supply came back.
+        wired: bit mask of the own phases that are wired: 1 L1, 2 L2, 4 L3.
+        reach: what is learned of the phases of a vehicle.
     """
 
     sources: tuple[str, ...] = ('hw', 'api')
@@ -41,6 +44,8 @@ class ControllerConfig:
     installed_amperage: float = 32.0
     valid_for: float = 1.0
     random_delay: float = 600.0
+    wired: int = ALL
+    reach: ReachConfig = field(default_factory=ReachConfig)
     start_stop: StartStopConfig = field(default_factory=StartStopConfig)
     pi: PiConfig = field(default_factory=PiConfig)
 

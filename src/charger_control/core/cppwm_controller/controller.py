@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from charger_control.core.cppwm_controller.closings import Closings
 from charger_control.core.cppwm_controller.config import ControllerConfig
@@ -17,6 +17,8 @@ from charger_control.core.cppwm_controller.limit_source import (
 )
 from charger_control.core.cppwm_controller.mains import AfterOutage, Mains
 from charger_control.core.cppwm_controller.meter_check import refusal_of
+from charger_control.core.cppwm_controller.reach import ALL, Reach
+from charger_control.core.cppwm_controller.result import Result
 from charger_control.core.cppwm_controller.start_stop import StartStop
 from charger_control.core.cppwm_controller.types import (
     Allocation,
@@ -43,23 +45,6 @@ REFUSAL_MEMORY = 60.0
 """s for which a refused input stays visible in the flags."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one tick decides.
-
-    Attributes:
-        minimum_amperage, drawable_amperage: for the team's request, A per phase.
-        amperage_age: s, how old the measured amperage in ``charging`` is.
-    """
-
-    decision: Decision
-    available: AvailableAmperage
-    charging: Charging
-    drawable_amperage: float
-    minimum_amperage: float = MIN_AMPERAGE
-    amperage_age: float = 0.0
-
-
 class Controller:
     """The CPPWM controller of one charge point. ``hear_*`` store inputs, ``step`` decides."""
 
@@ -73,6 +58,7 @@ class Controller:
         self._after_outage = AfterOutage(config.random_delay, seed, after_outage=after_outage)
         self._pi = Pi(config.pi)
         self._drawable = Drawable(config.fall_time)
+        self._reach = Reach(config.reach)
         self._meter: Heard[MeterReading] | None = None
         self._pilot: Heard[ControlPilot] | None = None
         self._meter_silences = config.meter_limits()
@@ -136,8 +122,11 @@ class Controller:
         effective, limit_source = lowest(opinions)
         requested, limit_source, reason = self._request(now, opinions, effective, limit_source,
                                                         forbidden, meter_cap)
+        reached = self._reach.step(now, pilot, self._recent_reading(now), self._wired(opinions),
+                                   phases)
         allocated = requested
         if allocation is not None:
+            allocation = self._reach.bounded(reached, allocation)
             allocated = _granted(allocation.amperage)
             if allocation.silent:
                 flags |= Flags.TEAM_SILENT
@@ -182,7 +171,8 @@ class Controller:
             self._charging(now, decision, available, pilot),
             self._drawable.step(now, pilot, self._live_amperage(now),
                                 hard or self._config.installed_amperage),
-            amperage_age=0.0 if self._meter is None else self._meter.silence(now))
+            amperage_age=0.0 if self._meter is None else self._meter.silence(now),
+            reached=reached)
 
     # -- parts -----------------------------------------------------------------------------------
     def _request(self, now: float, opinions: Mapping[str, Opinion], effective: float,
@@ -233,6 +223,18 @@ class Controller:
         if self._meter is None or self._meter.silence(now) > silent:
             return None
         return self._meter.value.voltage
+
+    def _recent_reading(self, now: float) -> MeterReading | None:
+        """The last sample, as long as it tells on which phases the vehicle draws."""
+        if not self._config.closed_loop or self._meter is None or (
+                self._meter.silence(now) > self._config.reach.silence):
+            return None
+        return self._meter.value
+
+    def _wired(self, opinions: Mapping[str, Opinion]) -> int:
+        """Own phases that hardware does not rule out, as a bit mask."""
+        hw = opinions.get('hw')
+        return self._config.wired & (1 if hw is not None and hw.phases == 1 else ALL)
 
     def _meter_cap(self, now: float) -> tuple[float, Flags]:
         """What a silent meter allows, A per phase, and the flag that says so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from charger_control.core.limits import Phases
 from charger_control.core.team.admission import Applicant, admit, rank
 from charger_control.core.team.fairness import SLACK, Bools, Columns, Floats, fair_shares, uses_of
-from charger_control.core.team.types import EPSILON, LEASE_TIMES, MemberState, TeamRequest
+from charger_control.core.team.returns import ShortTime, fits, lowered
+from charger_control.core.team.types import (
+    ALL_PHASES,
+    EPSILON,
+    LEASE_TIMES,
+    MemberState,
+    TeamRequest,
+)
 
 PHASE_NAMES = ('L1', 'L2', 'L3')
 
@@ -46,6 +53,9 @@ class SharingOptions:
         yield_amperage: one that draws as much below its allocation ...
         yield_time: ... for as long, gives the rest away down to drawn + yield_amperage.
         reclaim_amperage: one that yielded and draws as near to its allocation asks it back.
+        short_time_factor: x budget is what a phase carries for seconds, when vehicles come back
+            on phases on which they did not draw.
+        phases_back_at_once: how many come back within 20 s at most.
     """
 
     admission_amperage: float = 0.0
@@ -57,6 +67,8 @@ class SharingOptions:
     yield_amperage: float = 3.0
     yield_time: float = 60.0
     reclaim_amperage: float = 1.0
+    short_time_factor: float = 1.13
+    phases_back_at_once: int = 1
 
 
 DEFAULT_OPTIONS = SharingOptions()
@@ -73,12 +85,14 @@ def applicant(index: int, member: MemberState, held: float, options: SharingOpti
     """A member as one that asks to be let in."""
     admission = max(member.minimum_amperage,
                     min(options.admission_amperage, member.requested_amperage))
-    return Applicant(index, member.minimum_amperage, admission, held, member.phases, running)
+    return Applicant(index, member.minimum_amperage, admission, held, member.phases, running,
+                     member.returning)
 
 
 def share(members: Sequence[MemberState], budget: Sequence[float], held: Sequence[float],
           options: SharingOptions = DEFAULT_OPTIONS, barred: Collection[int] = (),
-          order: Callable[[], Sequence[Applicant]] | None = None) -> tuple[list[Share], set[int]]:
+          order: Callable[[], Sequence[Applicant]] | None = None,
+          short: ShortTime | None = None) -> tuple[list[Share], set[int]]:
     """Shares a budget: who is let in, then how much each gets.
 
     Args:
@@ -88,6 +102,7 @@ def share(members: Sequence[MemberState], budget: Sequence[float], held: Sequenc
         options: see there.
         barred: indices of those that may not be let in now.
         order: makes the applicants in their order, where not all fit; None: by their rank.
+        short: what the phases carry for seconds; None: ``short_time_factor`` x budget.
 
     Returns:
         A share for each member, in their order, and the indices of those let in.
@@ -105,23 +120,60 @@ def share(members: Sequence[MemberState], budget: Sequence[float], held: Sequenc
     free = [max(0.0, budget[p] - float(kept[uses[p]].sum())) for p in range(3)]
     ample = np.maximum(minimum, np.minimum(options.admission_amperage, cap))
     needs = np.where(inside, np.maximum(0.0, ample - kept), 0.0)
-    if not all(float(needs[uses[p]].sum()) <= free[p] for p in range(3)):
+    returning = None
+    if any(m.returning for m in members):
+        returning = np.array([[p in m.returning for m in members] for p in ALL_PHASES])
+        if short is None:
+            short = ShortTime([options.short_time_factor * b for b in budget],
+                              options.phases_back_at_once)
+    if not all(float(needs[uses[p]].sum()) <= free[p] for p in range(3)) or (
+            returning is not None and short is not None
+            and not fits(np.where(inside, np.maximum(ample, kept), kept), uses, returning, short)):
         applicants = order() if order is not None else [
             applicant(i, members[i], held[i], options)
             for i in sorted(np.flatnonzero(inside).tolist(), key=lambda i: rank(members[i]))]
         inside[:] = False
-        inside[list(admit(applicants, free))] = True
+        left = None
+        if returning is not None and short is not None:
+            left = ShortTime([short.room[p] - float(kept[uses[p]].sum()) for p in range(3)],
+                             short.at_once)
+        inside[list(admit(applicants, free, left))] = True
     cap = np.maximum(cap, minimum)
     columns = Columns(np.maximum(minimum, np.minimum(kept, cap)), cap, weight, uses)
     room = [max(0.0, budget[p] - float(kept[uses[p] & ~inside].sum())) for p in range(3)]
     amperage = np.zeros(len(members))
     bottleneck = np.full(len(members), SLACK, dtype=np.int64)
     amperage[inside], bottleneck[inside] = fair_shares(columns.of_rows(inside), room)
+    if returning is not None and short is not None:
+        left = ShortTime([short.room[p] - float(kept[uses[p] & ~inside].sum()) for p in range(3)],
+                         short.at_once)
+        _carry_returns(amperage, bottleneck, columns, inside, room, returning, left)
     if options.unbalance_limit < math.inf:
         limit_unbalance(members, amperage, columns, options.unbalance_limit)
     shares = list(map(Share._make, zip(amperage.tolist(), _reasons(
         members, amperage, columns, inside, bottleneck), strict=True)))
     return shares, set(np.flatnonzero(inside).tolist())
+
+
+def _carry_returns(amperage: Floats, bottleneck: NDArray[np.int64], columns: Columns,
+                   inside: Bools, room: Sequence[float], returning: Bools, short: ShortTime
+                   ) -> None:
+    """Lowers those that would be too much together once vehicles come back; in place.
+
+    What that frees goes to others, as long as it is not too much in its turn.
+    """
+    whole = replace(columns, floor=np.where(inside, columns.floor, 0.0))
+    for round_ in range(len(PHASE_NAMES) + 1):
+        less, full = lowered(amperage, whole, returning, short)
+        changed = less < amperage - EPSILON
+        amperage[:] = less
+        if not full or round_ == len(PHASE_NAMES):
+            return
+        bottleneck[changed] = len(PHASE_NAMES) + full[0]
+        columns = replace(columns, cap=np.where(
+            changed, np.maximum(less, columns.floor), columns.cap))
+        amperage[inside], at = fair_shares(columns.of_rows(inside), room)
+        bottleneck[inside] = np.where(changed[inside], bottleneck[inside], at)
 
 
 def limit_unbalance(members: Sequence[MemberState], amperage: Floats, columns: Columns,
@@ -152,8 +204,11 @@ def limit_unbalance(members: Sequence[MemberState], amperage: Floats, columns: C
 ALL = 'all it asked for'
 NOTHING = 'asks for nothing'
 FAIR = tuple(f'fair share: {name} is fully used' for name in PHASE_NAMES)
+RETURNS = tuple(f'fair share: {name} must carry what may come back there' for name in PHASE_NAMES)
 MINIMUM = tuple(f'its minimum: {name} is fully used' for name in PHASE_NAMES)
-WORDS = (ALL, *FAIR, *MINIMUM, 'limited by the phase unbalance')
+MINIMUM_RETURNS = tuple(f'its minimum: {name} must carry what may come back there'
+                        for name in PHASE_NAMES)
+WORDS = (ALL, *FAIR, *RETURNS, *MINIMUM, *MINIMUM_RETURNS, 'limited by the phase unbalance')
 
 
 def _reasons(members: Sequence[MemberState], amperage: Floats, columns: Columns, inside: Bools,
@@ -161,7 +216,7 @@ def _reasons(members: Sequence[MemberState], amperage: Floats, columns: Columns,
     """Why each is given what it is given, for a person."""
     at_minimum = amperage <= columns.floor + EPSILON
     words = np.where(bottleneck == SLACK, len(WORDS) - 1,
-                     1 + bottleneck + np.where(at_minimum, len(FAIR), 0))
+                     1 + bottleneck + np.where(at_minimum, len(FAIR) + len(RETURNS), 0))
     words = np.where(amperage >= columns.cap - EPSILON, 0, words)
     reasons = [WORDS[k] for k in words.tolist()]
     for i in np.flatnonzero(~inside | (amperage <= 0.0)).tolist():

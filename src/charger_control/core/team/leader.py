@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from charger_control.core.heard import Heard
+from charger_control.core.limits import NAN
 from charger_control.core.team.allocator import wants
 from charger_control.core.team.config import TeamConfig
 from charger_control.core.team.election import Election, Role
-from charger_control.core.team.grants import grant
+from charger_control.core.team.grants import Grant, grant
 from charger_control.core.team.ledger import Account, Claim
+from charger_control.core.team.returns import ShortTime
 from charger_control.core.team.sharing import Sharing
 from charger_control.core.team.types import (
     EPSILON,
@@ -56,6 +58,36 @@ class Diagnosis:
     overdrawing: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class _Books:
+    """What a step finds reserved, and for whom.
+
+    Attributes:
+        room, seconds: A on each supply phase that are left to share; the same for seconds.
+        states: those that share it.
+        held: A per phase that each of them has without a lease.
+        claims: of all members.
+    """
+
+    room: list[float]
+    seconds: list[float]
+    states: list[MemberState] = field(default_factory=list)
+    held: dict[str, float] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
+
+    def keep(self, account: Account, kept: float) -> None:
+        """``kept`` A are not shared, nor is the failsafe on the phases that do not count else."""
+        for p in account.phases if kept > 0.0 else ():
+            self.room[p] -= kept
+            self.seconds[p] -= kept
+        for p in account.returning if kept > 0.0 else ():
+            self.seconds[p] -= kept
+        for p in account.wired if account.failsafe > 0.0 else ():
+            if p not in account.phases:
+                self.room[p] -= account.failsafe
+                self.seconds[p] -= account.failsafe
+
+
 class Leader:
     """A candidate of a team: it listens, leads when nobody does, and steps down for a higher term.
 
@@ -98,6 +130,8 @@ class Leader:
         elif request.fall_time > self._times.fall_time:
             why = (f'fall_time {request.fall_time:g} s (allowed: up to {self._times.fall_time:g}, '
                    'the fall_time that the team is configured with)')
+        if account is not None and not why:
+            why = account.hear_failsafe(now, request.failsafe_amperage)
         if why or account is None:
             self.diagnosis.refused_requests += 1
             self.diagnosis.last_refusal = f'request of {request.member!r} refused: {why}'
@@ -134,11 +168,12 @@ class Leader:
             return Step(persist=election.number if election.role is Role.STARTING else None)
         lines: tuple[MemberAllocation, ...] = ()
         if election.majority_since is not None:
-            lines = self._lines(now, self._budget(now, budget))
+            lines = self._lines(now, *self._budget(now, budget))
         sequence = election.next_list(now)
         for line in lines:
             self._accounts[line.member].name(now, (election.number, sequence),
-                                             line.allocated_amperage + line.trim_amperage)
+                                             line.allocated_amperage + line.trim_amperage,
+                                             line.return_amperage)
         return Step(allocation=TeamAllocation(self._config.team, self._name, election.number,
                                               sequence, self._times.valid_for, lines))
 
@@ -170,46 +205,34 @@ class Leader:
         return self._accounts
 
     # -- parts -----------------------------------------------------------------------------------
-    def _budget(self, now: float, heard: Heard[TeamBudget] | None) -> list[float]:
+    def _budget(self, now: float, heard: Heard[TeamBudget] | None) -> tuple[list[float], float]:
+        """A on each supply phase, and for how many s they are not passed on to another team."""
         if heard is not None and heard.silence(now) < heard.value.valid_for:
-            return [max(0.0, a) for a in heard.value.amperage]
+            return ([max(0.0, a) for a in heard.value.amperage],
+                    heard.value.turn_left - heard.silence(now))
         budget = [0.0, 0.0, 0.0]
         for account in self._accounts.values():
-            for p in account.phases:
+            for p in account.wired:
                 budget[p] += account.failsafe
-        return budget
+        return budget, NAN
 
     def _is_mine(self, request: TeamRequest) -> bool:
         return (request.accepted_term, request.accepted_leader) == self._election.term
 
-    def _lines(self, now: float, budget: list[float]) -> tuple[MemberAllocation, ...]:
+    def _lines(self, now: float, budget: list[float], turn_left: float
+               ) -> tuple[MemberAllocation, ...]:
         """What to say to whom (rules 3 and 5)."""
         holding_for = self.holding_for(now)
         holding = holding_for > 0.0
-        room = list(budget)
-        states: list[MemberState] = []
-        held: dict[str, float] = {}
-        claims: dict[str, Claim] = {}
-        silent: list[str] = []
-        overdrawing: list[str] = []
+        options = self._sharing.options
+        short = [options.short_time_factor * b for b in budget]
+        books = self._reserve(now, budget, short, holding)
+        claims = books.claims
+        targets = self._sharing.step(now, books.states, books.room, books.held, books.seconds,
+                                     turn_left, not holding)
+        tried = self._sharing.trying
         for name, account in self._accounts.items():
-            request = account.request
-            heard = request is not None and now - account.heard_at <= self._times.valid_for
-            if not heard:
-                silent.append(name)
-            claim = claims[name] = account.claim(now)
-            kept = claim.overdrawn
-            if kept > 0.0:
-                overdrawing.append(name)
-            if request is None or not heard or not self._is_mine(request):
-                kept += claim.due
-            else:
-                held[name] = account.failsafe
-                states.append(MemberState.of(request, account.heard_at, holding))
-            if kept > 0.0:
-                for p in account.phases:
-                    room[p] -= kept
-        targets = self._sharing.step(now, states, room, held)
+            account.try_phases(name == tried)
         if holding:
             why = f'nobody is raised for another {holding_for:.0f} s: there is a new leader'
             for name, target in targets.items():
@@ -218,11 +241,43 @@ class Leader:
                         target.allocated_amperage < request.requested_amperage - EPSILON):
                     targets[name] = target._replace(reason=why)
         answerable = [n for n in targets if not self._accounts[n].answered]
-        grants = grant(targets, answerable, self._accounts, claims, budget, self._config.trim,
-                       holding)
-        self.diagnosis.silent, self.diagnosis.overdrawing = tuple(silent), tuple(overdrawing)
+        grants = grant(now, targets, answerable, self._accounts, claims, budget, self._config.trim,
+                       holding, ShortTime(short, options.phases_back_at_once))
         self._lowering = frozenset(
             n for n, target in targets.items()
             if n not in grants and claims[n].due > target.allocated_amperage)
-        return tuple(MemberAllocation(n, self._accounts[n].request_sequence, g.amperage,
-                                      g.trim_amperage, g.reason) for n, g in grants.items())
+        turn_left = self._sharing.turn_left(now, turn_left)
+        return tuple(self._line(n, g, turn_left) for n, g in grants.items())
+
+    def _reserve(self, now: float, budget: Sequence[float], short: Sequence[float], holding: bool
+                 ) -> _Books:
+        """What is left to share, beside those that are not heard or take what is not theirs."""
+        books = _Books(list(budget), list(short))
+        silent: list[str] = []
+        overdrawing: list[str] = []
+        for name, account in self._accounts.items():
+            request = account.request
+            heard = request is not None and now - account.heard_at <= self._times.valid_for
+            if not heard:
+                silent.append(name)
+            claim = books.claims[name] = account.claim(now)
+            kept = claim.overdrawn
+            if kept > 0.0:
+                overdrawing.append(name)
+            if request is None or not heard or not self._is_mine(request):
+                kept += claim.due
+            else:
+                books.held[name] = account.failsafe
+                books.states.append(MemberState.of(request, account.heard_at, holding))
+            books.keep(account, kept)
+        self.diagnosis.silent, self.diagnosis.overdrawing = tuple(silent), tuple(overdrawing)
+        return books
+
+    def _line(self, name: str, given: Grant, turn_left: float) -> MemberAllocation:
+        account = self._accounts[name]
+        phases = 0
+        if account.request is not None:
+            phases = account.request.own_phases(tuple(p + 1 for p in account.asked_phases))
+        return MemberAllocation(name, account.request_sequence, given.amperage,
+                                given.trim_amperage, given.reason, phases, given.returning,
+                                turn_left)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from charger_control.core.team.types import LeaseTimes, TeamRequest, phase_indices
+from charger_control.core.heard import RecentMaximum
+from charger_control.core.team.types import EPSILON, FRESH, LeaseTimes, TeamRequest, phase_indices
 
 ALL = (0, 1, 2)
 MEASURED_OVER = 0.5
@@ -20,12 +21,16 @@ class Naming(NamedTuple):
         until: s, when the member can no longer act on it.
         amperage: A per phase that it grants, trim included.
         phases: indices of the supply phases that it was counted on.
+        returning: A per phase, trim included, that it may keep if it draws on any other.
+        at: s, when the list was sent.
     """
 
     list_id: tuple[int, int]
     until: float
     amperage: float
     phases: tuple[int, ...]
+    returning: float = 0.0
+    at: float = 0.0
 
 
 class Claim(NamedTuple):
@@ -51,17 +56,24 @@ class Account:
         request: the newest; None until the member was heard.
         heard_at: s, when it was heard.
         answered: whether it was.
-        phases: indices of the supply phases that the member loads or may load; all before it was
-            heard.
+        failsafe: A per phase that the member takes when it hears nobody: reserved at any time.
+        phases: indices of the supply phases that the member loads or may load; all that it is
+            wired to while it is silent, all three before it was heard.
+        returning: the others that its vehicle may come to draw on.
+        wired: indices of all that it is wired to: on each it may take its failsafe.
+        tried: the member is tried (trial.py): it is counted on what is certain.
     """
 
-    __slots__ = ('_configured_failsafe', '_lowered', '_namings', '_over_since', '_times',
-                 'answered', 'heard_at', 'phases', 'request')
+    __slots__ = ('_configured_failsafe', '_lowered', '_namings', '_over_since', '_refused',
+                 '_times', 'answered', 'failsafe', 'heard_at', 'phases', 'request', 'returning',
+                 'tried', 'wired')
 
     def __init__(self, times: LeaseTimes, failsafe: float) -> None:
         """``failsafe``: A per phase to count on while the member has not said."""
         self._times = times
         self._configured_failsafe = failsafe
+        self._refused = RecentMaximum(times.reservation(times.fall_time))
+        self.failsafe = failsafe
         self._namings: deque[Naming] = deque()
         self._lowered: list[tuple[float, float]] = []
         """When what was granted fell, and from what; falling from the oldest to the newest."""
@@ -70,6 +82,9 @@ class Account:
         self.heard_at = 0.0
         self.answered = True
         self.phases: tuple[int, ...] = ALL
+        self.returning: tuple[int, ...] = ()
+        self.wired: tuple[int, ...] = ALL
+        self.tried = False
 
     def hear(self, now: float, request: TeamRequest, leader: str) -> bool:
         """Takes a request; False for one that is not newer than the last.
@@ -95,11 +110,33 @@ class Account:
         self._count_phases()
         return True
 
-    def name(self, now: float, list_id: tuple[int, int], amperage: float) -> None:
-        """Notes that a list sent now grants ``amperage``, trim included."""
+    def hear_failsafe(self, now: float, amperage: float) -> str:
+        """Why what a member says it takes without a lease cannot be, in words; '' if it can.
+
+        It takes it all the same, so that much is reserved; the others yield.
+        """
+        if amperage <= self._configured_failsafe + EPSILON:
+            return ''
+        self.failsafe = self._refused.update(now, amperage)
+        return (f'failsafe_amperage {amperage:g} A (allowed: up to {self._configured_failsafe:g}, '
+                'the failsafe_amperage that the team is configured with; set the same at both)')
+
+    def name(self, now: float, list_id: tuple[int, int], amperage: float,
+             returning: float = 0.0) -> None:
+        """Notes that a list sent now grants ``amperage``, trim included, on ``asked_phases``.
+
+        ``returning``: what it leaves to a vehicle that draws on others too.
+        """
         self.answered = True
         until = now + self._times.reservation(self._fall_time)
-        self._namings.append(Naming(list_id, until, amperage, self._requested_phases))
+        self._namings.append(Naming(list_id, until, amperage, self.asked_phases, returning,
+                                     now))
+
+    def try_phases(self, tried: bool) -> None:
+        """Counts the member on what is certain, or on all that it asks for again."""
+        if tried != self.tried:
+            self.tried = tried
+            self._count_phases()
 
     def granted(self, now: float) -> float:
         """The most of what was named and may be in force, A per phase."""
@@ -118,8 +155,12 @@ class Account:
         Drawable counts for as long as the member could act on what was named, or as if it had been
         named when it was last heard.
         """
+        if self.failsafe > self._configured_failsafe:
+            self.failsafe = self._refused.update(now, self._configured_failsafe)
         due = max(self.granted(now), self.failsafe)
         request = self.request
+        if self.phases != self.wired and now - self.heard_at > self._times.valid_for:
+            self.phases, self.returning = self.wired, ()
         if request is None or request.drawable_amperage <= due or not (
                 self._namings or now < self.heard_at + self._times.reservation(self._fall_time)):
             self._over_since = None
@@ -154,23 +195,34 @@ class Account:
         return 0 if self.request is None else self.request.sequence
 
     @property
-    def failsafe(self) -> float:
-        """A per phase that the member takes when it hears nobody: reserved at any time."""
+    def asked_phases(self) -> tuple[int, ...]:
+        """Indices of the supply phases on which what is named next is counted."""
         if self.request is None:
-            return self._configured_failsafe
-        return max(self.request.failsafe_amperage, self._configured_failsafe)
+            return ALL
+        return phase_indices(self.request.tried_phases if self.tried else self.request.phases)
 
-    @property
-    def _requested_phases(self) -> tuple[int, ...]:
-        return ALL if self.request is None else phase_indices(self.request.phases)
+    def own_due(self, now: float) -> float:
+        """What it may take on ``asked_phases`` already, by what was named, A per phase.
+
+        What was named for fewer phases allows it no more on these than ``returning``, and that only
+        while it is FRESH: others may have been given that room since.
+        """
+        asked = set(self.asked_phases)
+        return max((n.amperage if asked.issubset(n.phases)
+                    else n.returning if now - n.at <= FRESH else 0.0
+                    for n in self._namings), default=0.0)
 
     def _count_phases(self) -> None:
         """``phases``: those that the member asks for, and those that it may still act on."""
-        phases = self._requested_phases
+        phases = self.asked_phases
         for naming in self._namings:
-            if naming.phases != phases:
+            if naming.amperage > 0.0 and naming.phases != phases:
                 phases = tuple(sorted({*phases, *naming.phases}))
         self.phases = phases
+        if self.request is not None:
+            self.wired = phase_indices(tuple(sorted(self.request.phase_map)))
+            possible = phase_indices(self.request.possible_phases)
+            self.returning = tuple(p for p in possible if p not in phases)
 
     @property
     def _fall_time(self) -> float:

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from charger_control.core.limits import NAN
 from charger_control.core.team.types import (
+    FRESH,
     LEASE_TIMES,
     LeaseTimes,
     TeamAllocation,
@@ -14,6 +16,9 @@ from charger_control.core.team.types import (
     Term,
     is_term,
 )
+
+ALL = 7
+"""Bit mask of all phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,12 @@ class InForce(NamedTuple):
         ends_in: s until the lease ends; 0 where there is none.
         reason: for a person.
         silent: there is no lease: ``amperage`` is the failsafe, or 0 soon after start.
-        phases_in_use: bit mask of the own phases (1 L1, 2 L2, 4 L3) that the leader counts it on:
-            those of the request that was answered; without a lease all.
+        phases_in_use: bit mask of the own phases (1 L1, 2 L2, 4 L3) that the leader counts it on;
+            without a lease all.
+        tries: the leader tries whether it draws on these phases only.
+        return_amperage: A per phase, trim included, that it may keep if it draws on any other: 0
+            unless the leader said so within FRESH, as it may give that room to others since.
+        turn_left: s for which the leader does not pass this on to another member; NaN: not known.
     """
 
     amperage: float
@@ -58,7 +67,10 @@ class InForce(NamedTuple):
     ends_in: float
     reason: str
     silent: bool
-    phases_in_use: int = 7
+    phases_in_use: int = ALL
+    tries: bool = False
+    return_amperage: float = 0.0
+    turn_left: float = NAN
 
 
 class Member:
@@ -77,7 +89,11 @@ class Member:
         self._started = now
         self._sequence = first_sequence - 1
         self._sent: dict[int, tuple[float, int]] = {}
-        self._phases_in_use = 7
+        self._phases_in_use = ALL
+        self._tries = False
+        self._return = 0.0
+        self._named_at = -math.inf
+        self._turn_ends = NAN
         self._term: Term = (0, '')
         self._accepted_sequence = 0
         self._leader_heard = -math.inf
@@ -102,7 +118,7 @@ class Member:
                 are filled in here, and the failsafe is at least the configured one.
         """
         self._sequence += 1
-        self._sent[self._sequence] = (now, wish.phases_in_use)
+        self._sent[self._sequence] = (now, wish.phases_in_use or ALL)
         oldest = next(iter(self._sent))  # in the order of their sending
         while now - self._sent[oldest][0] > self._config.times.valid_for:
             del self._sent[oldest]
@@ -111,8 +127,9 @@ class Member:
         return TeamRequest(
             self._config.team, self._config.member, self._sequence, leader, number,
             self._accepted_sequence, wish.requested_amperage, wish.minimum_amperage,
-            self._allocated if now < self._ends_at else 0.0, wish.drawable_amperage,
-            wish.fall_time, wish.phase_map, wish.phases_in_use, wish.priority, wish.weight,
+            self._in_force_on(now, wish.phases_in_use or ALL) if now < self._ends_at else 0.0,
+            wish.drawable_amperage, wish.fall_time, wish.phase_map, wish.phases_in_use,
+            wish.phases_possible, wish.phases_untried, wish.priority, wish.weight,
             wish.vehicle_status, wish.amperage, wish.energy, wish.waiting,
             max(self._config.failsafe_amperage, wish.failsafe_amperage), wish.amperage_age)
 
@@ -130,8 +147,8 @@ class Member:
         if heard.team != self._config.team or not self._may_follow(now, term, heard.sequence):
             return False
         line = heard.line(self._config.member)
-        if line is not None and not (0.0 <= line.allocated_amperage < math.inf
-                                     and 0.0 <= line.trim_amperage < math.inf):
+        if line is not None and not all(0.0 <= a < math.inf for a in (
+                line.allocated_amperage, line.trim_amperage, line.return_amperage)):
             self.refused += 1
             return False
         changed = term != self._term
@@ -139,8 +156,9 @@ class Member:
         self._leader_heard = now
         if line is None:
             return changed
-        sent, phases_in_use = self._sent.get(line.request_sequence, (None, 7))
-        before = (self._allocated, self._trim)
+        self._named_at = now
+        sent, asked = self._sent.get(line.request_sequence, (None, ALL))
+        before = (self._allocated, self._trim, self._phases_in_use)
         if now >= self._ends_at:
             self._allocated = self._trim = 0.0
         valid_for = min(heard.valid_for, self._config.times.valid_for)  # NaN renews nothing
@@ -148,28 +166,48 @@ class Member:
         if ends_at is not None:
             self._answered = line.request_sequence
             self._ends_at = ends_at
-            self._phases_in_use = phases_in_use
+            self._phases_in_use = line.phases or asked
+            self._tries = bool(asked & ~self._phases_in_use)
+            self._return = line.return_amperage
+            self._turn_ends = now + line.turn_left
             self._allocated, self._trim = line.allocated_amperage, line.trim_amperage
             self._reason = line.reason
         else:
+            self._return = min(self._return, line.return_amperage)
+            if line.phases & self._phases_in_use:
+                self._phases_in_use &= line.phases
+            elif line.phases:  # counted on others only: there is none on which both values hold
+                self._allocated = self._trim = 0.0
             total = line.allocated_amperage + line.trim_amperage
             if total < self._allocated + self._trim:
                 self._allocated = min(self._allocated, line.allocated_amperage)
                 self._trim = total - self._allocated
                 self._reason = line.reason
-        return changed or before != (self._allocated, self._trim)
+        return changed or before != (self._allocated, self._trim, self._phases_in_use)
 
     def in_force(self, now: float) -> InForce:
         """What this member may take now."""
         if now < self._ends_at:
             return InForce(self._allocated, self._trim, self._ends_at - now, self._reason, False,
-                           self._phases_in_use)
+                           self._phases_in_use, self._tries,
+                           self._kept(now),
+                           self._turn_ends - now)
         valid_for = self._config.times.valid_for
         if self._ends_at == -math.inf and now - self._started < valid_for:
             return InForce(0.0, 0.0, 0.0, 'the team has not answered yet', True)
         failsafe = self._config.failsafe_amperage
         return InForce(failsafe, 0.0, 0.0,
                        f'no answer from the team within {valid_for:g} s: {failsafe:g} A', True)
+
+    def _kept(self, now: float) -> float:
+        """What it may keep if it draws on a phase that it is not counted on, A per phase."""
+        return self._return if now - self._named_at <= FRESH else 0.0
+
+    def _in_force_on(self, now: float, phases: int) -> float:
+        """What the lease allows a vehicle that can draw on ``phases`` (a bit mask), A per phase."""
+        if not phases & ~self._phases_in_use:
+            return self._allocated
+        return min(self._allocated, self._kept(now))
 
     def _may_follow(self, now: float, term: Term, sequence: int) -> bool:
         """Rule 4: a higher term only when the own leader, or the own start, is long enough ago."""

@@ -7,12 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from charger_control.core.limits import MIN_AMPERAGE, UNKNOWN_PHASES, Phases
+from charger_control.core.limits import MIN_AMPERAGE, NAN, UNKNOWN_PHASES, Phases
 
 ALL_PHASES = (1, 2, 3)
 """Supply phases."""
 Term = tuple[int, str]
 """A term is unique to a leader: its number, then the leader's name."""
+FRESH = 2.0
+"""s for which the leader's word on what may be kept counts: with 2 s until a meter shows a phase
+that came back, and the vehicle's 6 s, it is back under the fuse within 10 s."""
 EPSILON = 1e-9
 """A, differences that are rounding."""
 
@@ -98,6 +101,8 @@ class TeamRequest:
     fall_time: float = LEASE_TIMES.fall_time
     phase_map: tuple[int, ...] = ()
     phases_in_use: int = 7
+    phases_possible: int = 0
+    phases_untried: int = 0
     priority: int = 0
     weight: float = 1.0
     vehicle_status: str = 'A'
@@ -127,6 +132,23 @@ class TeamRequest:
         """Supply phases that this member loads; () where its wiring is unknown: all count."""
         return supply_phases(self.phase_map, self.phases_in_use)
 
+    @property
+    def tried_phases(self) -> tuple[int, ...]:
+        """The least of them that it may turn out to load: without those that are untried."""
+        return supply_phases(self.phase_map, (self.phases_in_use or 7) & ~self.phases_untried)
+
+    @property
+    def possible_phases(self) -> tuple[int, ...]:
+        """Supply phases that it may come to load at any moment; () for all."""
+        return supply_phases(self.phase_map, self.phases_possible | self.phases_in_use
+                             if self.phases_possible else 0)
+
+    def own_phases(self, phases: Collection[int]) -> int:
+        """Bit mask of its own phases that are among the supply ``phases``; () is all."""
+        if not self.phase_map or not phases:
+            return 7
+        return sum(1 << k for k, p in enumerate(self.phase_map) if p in phases)
+
 
 @lru_cache(maxsize=256)
 def supply_phases(phase_map: tuple[int, ...], phases_in_use: int) -> tuple[int, ...]:
@@ -138,6 +160,12 @@ def supply_phases(phase_map: tuple[int, ...], phases_in_use: int) -> tuple[int, 
     """
     used = [p for k, p in enumerate(phase_map) if phases_in_use & 1 << k]
     return tuple(sorted(used or phase_map))
+
+
+@lru_cache(maxsize=256)
+def left_out(phases: tuple[int, ...], used: tuple[int, ...]) -> tuple[int, ...]:
+    """Which of ``phases`` are not among ``used``; for either () is all."""
+    return tuple(p for p in phases or ALL_PHASES if p not in (used or ALL_PHASES))
 
 
 @lru_cache(maxsize=256)
@@ -155,6 +183,9 @@ class MemberAllocation:
     allocated_amperage: float
     trim_amperage: float = 0.0
     reason: str = ''
+    phases: int = 0
+    return_amperage: float = 0.0
+    turn_left: float = NAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +216,9 @@ class MemberState:
         requested_amperage: A per phase, the most it can use.
         minimum_amperage: A per phase, the least that is of use.
         phases: supply phases 1..3 that it loads; () unknown: counted on all.
+        returning: supply phases 1..3 on which it does not draw, but may come to at any moment.
+        tried_phases: of ``phases``, those that are left if it turns out to be a vehicle of fewer
+            phases, as a trial would show; as ``phases`` where that is known.
         priority: higher is served first.
         weight: share of what there is, > 0.
         vehicle_status: A B C D E F S R.
@@ -211,6 +245,13 @@ class MemberState:
     failsafe_amperage: float = 0.0
     allocated_amperage: float = 0.0
     drawable_amperage: float = 0.0
+    returning: tuple[int, ...] = ()
+    tried_phases: tuple[int, ...] = ()
+
+    @property
+    def is_untried(self) -> bool:
+        """Whether a trial could show that it loads fewer phases."""
+        return len(self.tried_phases) < len(self.phases)
 
     @classmethod
     def of(cls, request: TeamRequest, heard_at: float, keeps: bool = False) -> MemberState:
@@ -225,4 +266,5 @@ class MemberState:
                    request.phases, request.priority, request.weight, request.vehicle_status,
                    request.amperage, 0.0 if math.isnan(request.energy) else request.energy,
                    heard_at - request.waiting, heard_at, request.failsafe_amperage,
-                   request.allocated_amperage, request.drawable_amperage)
+                   request.allocated_amperage, request.drawable_amperage,
+                   left_out(request.possible_phases, request.phases), request.tried_phases)

@@ -15,8 +15,9 @@ def total_request(now: float, accounts: Mapping[str, Account],
                   needs: Callable[[TeamRequest], float], times: LeaseTimes) -> TeamRequest:
     """What a team asks for: on each phase the sum, of the three phases the largest.
 
-    It counts on the phases that anyone asks for or may be drawing on, and takes as long to obey as
-    its slowest member's reservation (18 s), so what supplies it keeps that long what it withdraws.
+    It counts on the phases that anyone asks for, may be drawing on or come back on, and takes as
+    long to obey as its slowest member's reservation (18 s), so what supplies it keeps that long
+    what it withdraws.
     What is drawn where nobody measures, or the wiring is unknown, is left out of ``amperage``: the
     VCSE then counts the other loads that much too high, and no more.
     Its weight is that of its vehicles together, its minimum that of the most modest.
@@ -33,6 +34,7 @@ def total_request(now: float, accounts: Mapping[str, Account],
     asked, drawable, measured, failsafe = ([0.0, 0.0, 0.0] for _ in range(4))
     wanting: list[TeamRequest] = []
     waiting = oldest = 0.0
+    back = 0
     letters = set()
     for account in accounts.values():
         request = account.request
@@ -52,16 +54,19 @@ def total_request(now: float, accounts: Mapping[str, Account],
         for p in account.phases:
             asked[p] += wish
             drawable[p] += kept
+        for p in account.wired:
             failsafe[p] += least
+        for p in account.returning if wish > 0.0 else ():
+            back |= 1 << p
     energies = [m.energy for m in wanting if not math.isnan(m.energy)]
-    everywhere = max(failsafe) > 0.0
+    phases = back | sum(1 << p for p in range(3) if max(failsafe) > 0.0 or asked[p] > 0.0)
     return TeamRequest(
         requested_amperage=max(asked),
         minimum_amperage=min((m.minimum_amperage for m in wanting), default=MIN_AMPERAGE),
         drawable_amperage=max(drawable),
         fall_time=times.reservation(times.fall_time),
         phase_map=(1, 2, 3),
-        phases_in_use=sum(1 << p for p in range(3) if everywhere or asked[p] > 0.0) or 7,
+        phases_in_use=phases or 7, phases_possible=phases or 7,
         priority=max((m.priority for m in wanting), default=0),
         weight=sum(m.weight for m in wanting) or 1.0,
         vehicle_status='C' if letters & {'C', 'D'} else 'B' if 'B' in letters else 'A',

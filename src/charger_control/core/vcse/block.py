@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
-from charger_control.core.limits import Phases
+from charger_control.core.limits import NAN, Phases
 from charger_control.core.power import STOP_AMPERAGE, PhaseVoltages
 from charger_control.core.vcse.config import VcseConfig
 from charger_control.core.vcse.grid_current import LARGEST_AMPERAGE, GridCurrents
 from charger_control.core.vcse.grid_watch import GridWatch
+from charger_control.core.vcse.phases_used import ALL_PHASES, PhasesUsed
 from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
 
 if TYPE_CHECKING:  # the team's own modules import this package
@@ -40,6 +41,7 @@ class Vcse:
         self._voltages = PhaseVoltages(config.grid_meter_lost)
         self._last: Phases = (0.0, 0.0, 0.0)
         self._given = RecentMaximum(config.fall_time)
+        self._used = PhasesUsed(config.fall_time)
         self._started: float | None = None
         self.own_limit = 0.0
         self.refused = 0
@@ -106,6 +108,7 @@ class Vcse:
                 configured.
         """
         config = self._config
+        turn_left = NAN
         bounds: list[tuple[Phases, str]] = [(config.fuse, 'fuse')]
         valid_for = config.valid_for
         if config.grid_meter:
@@ -116,7 +119,9 @@ class Vcse:
         if config.parent:
             given = parent or ParentAllocation(0.0, 0.0, 'no allocation yet')
             lent = given.amperage if given.amperage >= 0.0 else 0.0  # NaN is nothing
-            l1, l2, l3 = (lent if given.phases_in_use & 1 << p else 0.0 for p in range(PHASES))
+            usable = given.phases_in_use & self._used.askable(now)
+            l1, l2, l3 = (lent if usable & 1 << p else 0.0 for p in range(PHASES))
+            turn_left = given.turn_left
             bounds.append(((l1, l2, l3), f'team {config.parent}: {given.reason}'))
             if given.ends_in > 0.0:
                 valid_for = min(valid_for, given.ends_in)
@@ -128,26 +133,31 @@ class Vcse:
                 reasons.append(reason)
         self._last = (values[0], values[1], values[2])
         self._given.update(now, max(self._last))
+        self._used.give(now, self._last)
         if self._started is None:
             self._started = now
-        return TeamBudget(config.team, self._last, valid_for, '; '.join(reasons))
+        return TeamBudget(config.team, self._last, valid_for, '; '.join(reasons), turn_left)
 
     def wish(self, now: float, total: TeamRequest) -> TeamRequest:
         """What to ask of the parent team (Member.request).
 
         Not more than could be used now. Whatever the team says, it may be drawing all that it was
-        given within ``fall_time``: a leader that has just taken over does not know better. As long
-        after its own start the VCSE does not know either.
+        given within ``fall_time``, on every phase that it was given on: a leader that has just
+        taken over does not know better. As long after its own start the VCSE does not know either.
 
         Args:
             now: s, of a step that was made.
             total: what the team's leader asked last (Leader.total).
         """
         given = self._given.update(now, max(self._last))
+        asked = total.phases_in_use or ALL_PHASES
+        self._used.ask(now, asked)
+        phases = asked | self._used.given(now)
         if self._started is None or now - self._started < self._config.fall_time:
-            given = LARGEST_AMPERAGE
+            given, phases = LARGEST_AMPERAGE, ALL_PHASES
         return replace(total, requested_amperage=min(total.requested_amperage, self.own_limit),
                        drawable_amperage=max(total.drawable_amperage, given),
+                       phases_in_use=phases, phases_possible=phases, phases_untried=0,
                        fall_time=self._config.fall_time)
 
     def _beside_others(self, now: float) -> tuple[Phases, str]:

@@ -6,17 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charger_control.core.limits import Phases
+from charger_control.core.limits import NAN, Phases
 
 
 @dataclass(frozen=True, slots=True)
 class TeamBudget:
-    """What a team may draw together; fields as in TeamBudget.msg, ``valid_for`` in s."""
+    """What a team may draw together; fields as in TeamBudget.msg, times in s."""
 
     team: str
     amperage: Phases
     valid_for: float
     reason: str = ''
+    turn_left: float = NAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,11 @@ class ParentAllocation(NamedTuple):
         reason: for a person.
         phases_in_use: bit mask of the team's supply phases (1 L1, 2 L2, 4 L3) that the parent
             counts it on; nothing may be drawn on the others.
+        turn_left: s until the parent may give this to another member; NaN: not known, or never.
     """
 
     amperage: float
     ends_in: float
     reason: str
     phases_in_use: int = 7
+    turn_left: float = NAN
