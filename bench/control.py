@@ -1,7 +1,7 @@
 """How well vehicles draw what was commanded: python bench/control.py [--full] [--json FILE].
 
-A random population of vehicles (sim/population.py: ranges of domain.md 2.3), each on a board with
-steps of 0.01, 0.06 or 1 A and a min(HW limit, cable) of 32, 20 or 16 A, is charged under our
+A random population of vehicles (sim/plant/population.py: ranges of domain.md 2.3), each on a board
+with steps of 0.01, 0.06 or 1 A and a min(HW limit, cable) of 32, 20 or 16 A, is charged under our
 controller and, with the same luck, under four other rules (regulation/rules.py). Once the vehicle
 charges, 10 random set-points between 6 A and that limit follow one another; each stays until it
 must have settled (2 T + 6 s + one meter period) and 30 s more. Meters have values 5 times and once
@@ -56,9 +56,9 @@ import numpy as np
 from regulation.rules import RULES
 from regulation.trial import OURS, WINDOW, Order, Run, carry_out
 
-from charger_control.sim.loop import Loop
-from charger_control.sim.population import population
-from charger_control.sim.quality import GRACE, TOLERANCE, Quality, Task
+from charger_control.sim.offline.loop import Loop
+from charger_control.sim.offline.quality import GRACE, TOLERANCE, Quality, Task
+from charger_control.sim.plant.population import population
 
 ALL = (OURS, *RULES)
 TARGETS = {'steady_error_p95_a': 0.2, 'settle_excess_p95_s': 0.0, 'overshoot_excess_p99_a': 0.2,

@@ -14,9 +14,9 @@ import json
 import math
 from pathlib import Path
 
-from charger_control.sim.depot_charger import FALL_TIME
-from charger_control.sim.depot_loads import LoadCase as Case
-from charger_control.sim.depot_loads import LoadWorld, cycling, ramp, steps
+from charger_control.sim.offline.depot_charger import FALL_TIME
+from charger_control.sim.offline.depot_loads import LoadCase as Case
+from charger_control.sim.offline.depot_loads import LoadWorld, cycling, ramp, steps
 
 
 def cases(quick: bool) -> list[Case]:

@@ -36,9 +36,9 @@ from charger_control.drivers import register_table, registry  # noqa: E402
 from charger_control.drivers.frames import read_answer_length  # noqa: E402
 from charger_control.drivers.meters.modbus import highest_rate  # noqa: E402
 from charger_control.drivers.port import SerialSettings  # noqa: E402
-from charger_control.sim.charge_point import METERS, ChargePointParameters  # noqa: E402
-from charger_control.sim.scenario import Scenario  # noqa: E402
-from charger_control.sim.simulator import SimulatorOptions, running  # noqa: E402
+from charger_control.sim.charge_point.charge_point import METERS, ChargePointParameters  # noqa: E402
+from charger_control.sim.charge_point.scenario import Scenario  # noqa: E402
+from charger_control.sim.charge_point.simulator import SimulatorOptions, running  # noqa: E402
 
 BAUDRATES = (9600, 19200, 115200)
 FASTEST = 50.0

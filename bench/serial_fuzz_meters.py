@@ -32,9 +32,9 @@ from charger_control.drivers.obis import reading_of
 from charger_control.drivers.ports import DeviceError
 from charger_control.drivers.register_table import load
 from charger_control.drivers.sml import SmlReader
-from charger_control.sim.d0_meter import D0PushMeter, seven_bits
-from charger_control.sim.modbus_rtu import frame
-from charger_control.sim.sml_meter import SmlPushMeter
+from charger_control.sim.lines.modbus_rtu import frame
+from charger_control.sim.meters.d0_meter import D0PushMeter, seven_bits
+from charger_control.sim.meters.sml_meter import SmlPushMeter
 
 PLANT = types.SimpleNamespace(voltage=(230.1, 231.2, 229.9), amperage=(10.02, 9.98, 0.03),
                               frequency=50.01, power=4600.5, energy_imported=1234.5678)

@@ -5,20 +5,16 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from charger_control.sim.board_log import BoardLog
-from charger_control.sim.device_tables import device_table
-from charger_control.sim.eeprom import Eeprom
-from charger_control.sim.ev import Ev
-from charger_control.sim.ev_parameters import vehicle_of
-from charger_control.sim.faults import Faults
-from charger_control.sim.modbus_rtu import answer
-from charger_control.sim.openevse import OpenEvse
-from charger_control.sim.phoenix import (
-    ETHERNET_FACTORY,
-    SERIAL_FACTORY,
-    PhoenixSerial,
-)
-from charger_control.sim.plant import Plant, PlantParameters
+from charger_control.sim.boards.board_log import BoardLog
+from charger_control.sim.boards.eeprom import Eeprom
+from charger_control.sim.boards.openevse import OpenEvse
+from charger_control.sim.boards.phoenix import ETHERNET_FACTORY, SERIAL_FACTORY, PhoenixSerial
+from charger_control.sim.lines.device_tables import device_table
+from charger_control.sim.lines.faults import Faults
+from charger_control.sim.lines.modbus_rtu import answer
+from charger_control.sim.plant.ev import Ev
+from charger_control.sim.plant.ev_parameters import vehicle_of
+from charger_control.sim.plant.plant import Plant, PlantParameters
 
 
 class World:

@@ -22,8 +22,8 @@ from typing import Any
 import requests
 import yaml
 
-from charger_control.sim.board_log import Event, offer_stood, read_log
-from charger_control.sim.control import ControlClient
+from charger_control.sim.boards.board_log import Event, offer_stood, read_log
+from charger_control.sim.charge_point.control import ControlClient
 
 CHARGER = [sys.executable, '-m', 'charger_control.cli.main']
 URL = re.compile(r'http://127\.0\.0\.1:(\d+)')

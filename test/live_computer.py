@@ -24,9 +24,9 @@ import file_lines  # noqa: E402  after the path to it
 from linux_tree import CONFIG, CONTACTOR, FEEDBACK, Computer  # noqa: E402
 
 from charger_control.ros.processes import BLOCKS, ros_arguments  # noqa: E402
-from charger_control.sim.ev import Ev  # noqa: E402
-from charger_control.sim.ev_parameters import vehicle_of  # noqa: E402
-from charger_control.sim.plant import Plant  # noqa: E402
+from charger_control.sim.plant.ev import Ev  # noqa: E402
+from charger_control.sim.plant.ev_parameters import vehicle_of  # noqa: E402
+from charger_control.sim.plant.plant import Plant  # noqa: E402
 
 PERIOD = 0.004
 """s between two looks of the hardware."""

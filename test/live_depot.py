@@ -30,10 +30,10 @@ from charger_control.ros.interfaces import (
     TEAM_REQUEST,
     VCSE_BUDGET,
 )
-from charger_control.sim.board_log import Event, read_log
-from charger_control.sim.control import ControlClient
-from charger_control.sim.grid import METER_UNIT
-from charger_control.sim.grid_log import Night, read_night
+from charger_control.sim.boards.board_log import Event, read_log
+from charger_control.sim.charge_point.control import ControlClient
+from charger_control.sim.depot.grid import METER_UNIT
+from charger_control.sim.depot.grid_log import Night, read_night
 
 WIRINGS = ([1, 2, 3], [2, 3, 1], [3, 1, 2])
 RUNTIME = 'XDG_RUNTIME_DIR'

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from live_charger import Process
 
-from charger_control.sim.board_log import Event, offer_stood, read_log
-from charger_control.sim.control import ControlClient
+from charger_control.sim.boards.board_log import Event, offer_stood, read_log
+from charger_control.sim.charge_point.control import ControlClient
 
 NO_LAUNCH = ('the ROS 2 package `launch` is not installed: it comes with a ROS 2 installation and '
              'is in no package index')

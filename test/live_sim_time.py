@@ -13,11 +13,11 @@ from live_charger import CHARGER, URL, Process, wait_until
 from live_topics import topics_of
 
 from charger_control.ros.interfaces import DIAGNOSTICS
-from charger_control.sim.board_log import Event, read_log
-from charger_control.sim.control import ControlClient
-from charger_control.sim.experiment import Experiment
-from charger_control.sim.loop import LoopParameters
-from charger_control.sim.scenario import read_scenario
+from charger_control.sim.boards.board_log import Event, read_log
+from charger_control.sim.charge_point.control import ControlClient
+from charger_control.sim.charge_point.scenario import read_scenario
+from charger_control.sim.offline.experiment import Experiment
+from charger_control.sim.offline.loop import LoopParameters
 
 STEPS: list[dict[str, Any]] = [
     {'at': 8, 'do': 'plug_in'},

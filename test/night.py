@@ -11,10 +11,10 @@ from charger_control.core.heard import Heard
 from charger_control.core.moment import Moment
 from charger_control.core.session import Session
 from charger_control.core.session.types import SessionConfig, SessionRecord
-from charger_control.sim.ev import Ev
-from charger_control.sim.loop import QUIET_MAINS, Loop, LoopParameters
-from charger_control.sim.population import random_vehicle
-from charger_control.sim.register_device import MeterParameters
+from charger_control.sim.meters.register_device import MeterParameters
+from charger_control.sim.offline.loop import QUIET_MAINS, Loop, LoopParameters
+from charger_control.sim.plant.ev import Ev
+from charger_control.sim.plant.population import random_vehicle
 
 METER_CLASS = 0.01
 """Ratio: class B (EN 50470-3)."""

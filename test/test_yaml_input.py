@@ -12,8 +12,8 @@ from charger_control.cli.device_options import device_config
 from charger_control.cli.sim import parsed_step
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import load as load_parameters
-from charger_control.sim.depot_scenario import parse_depot_scenario
-from charger_control.sim.scenario import ScenarioError, parse_scenario
+from charger_control.sim.charge_point.scenario import ScenarioError, parse_scenario
+from charger_control.sim.depot.scenario import parse_depot_scenario
 from charger_control.yaml_input import YamlError, load
 
 PARAMETERS = """/**:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from charger_control.core.cppwm_controller import ControllerConfig
 from charger_control.core.pi import PiConfig
-from charger_control.sim.ev_parameters import EvParameters
-from charger_control.sim.links import LinkParameters
-from charger_control.sim.loop import TICK, Loop, LoopParameters, Station
-from charger_control.sim.population import population
-from charger_control.sim.quality import (
+from charger_control.sim.meters.register_device import MeterParameters
+from charger_control.sim.offline.links import LinkParameters
+from charger_control.sim.offline.loop import TICK, Loop, LoopParameters, Station
+from charger_control.sim.offline.quality import (
     Quality,
     Task,
     can_follow,
@@ -19,7 +18,8 @@ from charger_control.sim.quality import (
     quantum_of,
     settling_times,
 )
-from charger_control.sim.register_device import MeterParameters
+from charger_control.sim.plant.ev_parameters import EvParameters
+from charger_control.sim.plant.population import population
 from regulation.rules import RULES
 
 OURS = 'ours'
@@ -131,7 +131,7 @@ class Trial:
 
 
 def kind_of(vehicle: EvParameters) -> str:
-    """How it obeys, in a word: ranges of sim/population.py."""
+    """How it obeys, in a word: ranges of sim/plant/population.py."""
     if vehicle.quantum:
         return 'whole A'
     if vehicle.gain > 1.0:

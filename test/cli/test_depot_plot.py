@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from charger_control.cli.main import main
-from charger_control.sim.grid_log import GridLog, LogRow, read_night
+from charger_control.sim.depot.grid_log import GridLog, LogRow, read_night
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
 STORY = """

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 from charger_control.cli.main import main
 from charger_control.drivers import registry
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import Simulator, SimulatorOptions, running
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import Simulator, SimulatorOptions, running
 
 
 def options(path: Path, meter: str) -> SimulatorOptions:

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from charger_control.cli.main import main
 from charger_control.drivers import registry
-from charger_control.sim.d0_meter import D0PullMeter, D0PushMeter
-from charger_control.sim.optical_head import running_head
-from charger_control.sim.sml_meter import SmlPushMeter
+from charger_control.sim.lines.optical_head import running_head
+from charger_control.sim.meters.d0_meter import D0PullMeter, D0PushMeter
+from charger_control.sim.meters.sml_meter import SmlPushMeter
 
 PLANT = types.SimpleNamespace(voltage=(230.1, 231.2, 229.9), amperage=(10.02, 9.98, 0.0),
                               frequency=50.01, power=4600.0, energy_imported=1234.5678)

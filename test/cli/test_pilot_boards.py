@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from charger_control.cli.main import main
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import SimulatorOptions, running
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import SimulatorOptions, running
 
 
 @pytest.mark.parametrize('driver', ['openevse', 'phoenix_ev_ser', 'phoenix_em_eth'])

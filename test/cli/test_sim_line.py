@@ -9,9 +9,9 @@ import pytest
 
 from charger_control.cli.sim_line import SteppedBuses
 from charger_control.drivers.registry import open_meter, open_pilot
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import Simulator, SimulatorOptions
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import Simulator, SimulatorOptions
 
 STEP = 0.05
 START = 1.8e9

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from live_charger import CHARGER, LiveCharger, boottime, drawn, live_charger, wait_until
 
-from charger_control.sim.board_log import longest_offer
+from charger_control.sim.boards.board_log import longest_offer
 
 SETTLED = 2.5
 """s for which an offer must have stood before a test begins: the one before is over then."""

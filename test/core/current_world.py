@@ -11,9 +11,9 @@ from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.limits import AmperageLimit
-from charger_control.sim.evse_din import BoardParameters
-from charger_control.sim.links import BoardLink, LinkParameters
-from charger_control.sim.plant import Plant
+from charger_control.sim.boards.evse_din import BoardParameters
+from charger_control.sim.offline.links import BoardLink, LinkParameters
+from charger_control.sim.plant.plant import Plant
 
 TICK = 0.05
 """s between two ticks of the block, and of everything else."""

@@ -13,11 +13,11 @@ from charger_control.core.iso61851.raw_guard import GuardConfig, PilotGuard
 from charger_control.core.iso61851.raw_pilot import RawPilotConfig, RawPilotControl
 from charger_control.core.iso61851.raw_types import Levels, RawOrder
 from charger_control.core.limits import AmperageLimit
-from charger_control.sim.contactor import ContactorParameters
-from charger_control.sim.ev import Ev
-from charger_control.sim.ev_parameters import vehicle_of
-from charger_control.sim.pilot_line import levels
-from charger_control.sim.plant import Plant, PlantParameters
+from charger_control.sim.plant.contactor import ContactorParameters
+from charger_control.sim.plant.ev import Ev
+from charger_control.sim.plant.ev_parameters import vehicle_of
+from charger_control.sim.plant.pilot_line import levels
+from charger_control.sim.plant.plant import Plant, PlantParameters
 
 TICK = 0.05
 """s between two ticks of the block."""

@@ -12,8 +12,8 @@ from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.neutral import NEUTRAL_LOST, NeutralWatch
 from charger_control.core.limits import Phases
-from charger_control.sim.mains import MainsParameters
-from charger_control.sim.plant import Plant, PlantParameters
+from charger_control.sim.plant.mains import MainsParameters
+from charger_control.sim.plant.plant import Plant, PlantParameters
 
 NAN = math.nan
 PERIOD = 0.2

@@ -18,7 +18,7 @@ from charger_control.core.iso61851.raw_levels import (
     plateaus,
 )
 from charger_control.core.iso61851.raw_types import Levels
-from charger_control.sim.pilot_line import letter_of_level as witness
+from charger_control.sim.plant.pilot_line import letter_of_level as witness
 
 NAN = math.nan
 PERIOD = 0.005

@@ -20,7 +20,7 @@ from charger_control.core.iso61851.raw_sequence import PhaseConfig
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.core.limits import MAX_AMPERAGE, AmperageLimit
-from charger_control.sim.ev_parameters import PRESETS
+from charger_control.sim.plant.ev_parameters import PRESETS
 
 STOP_TIME = 6.0
 SWITCHABLE = {'switchable': True, 'phases': PhaseConfig(possible=True)}

@@ -13,8 +13,8 @@ from charger_control.core.heard import Heard
 from charger_control.core.hw_limit import HwLimitConfig, step
 from charger_control.core.limits import Phases
 from charger_control.core.terminals import FEW_STEPS, STEPS, TerminalWatch
-from charger_control.sim.mains import MainsParameters
-from charger_control.sim.plant import Plant, PlantParameters
+from charger_control.sim.plant.mains import MainsParameters
+from charger_control.sim.plant.plant import Plant, PlantParameters
 
 PERIOD = 0.2
 THREE, ONE = (1.0, 1.0, 1.0), (1.0, 0.0, 0.0)

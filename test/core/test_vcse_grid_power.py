@@ -14,7 +14,7 @@ from charger_control.core.limits import UNKNOWN_PHASES, Phases
 from charger_control.core.team import TeamRequest
 from charger_control.core.vcse import Dimming, Vcse, VcseConfig
 from charger_control.core.vcse.grid_current import GridCurrents
-from charger_control.sim.depot_loads import LoadCase, LoadWorld, steps
+from charger_control.sim.offline.depot_loads import LoadCase, LoadWorld, steps
 
 FUSE: Phases = (63.0, 63.0, 63.0)
 NOTHING: Phases = (0.0, 0.0, 0.0)

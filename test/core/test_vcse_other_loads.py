@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from charger_control.core.vcse.config import VcseConfig
 from charger_control.core.vcse.grid_watch import GridWatch
 from charger_control.core.vcse.other_loads import MEMORY, Drawn, Excess, OtherLoads
-from charger_control.sim.depot_loads import Load, LoadCase, LoadWorld, cycling, ramp, steps
+from charger_control.sim.offline.depot_loads import Load, LoadCase, LoadWorld, cycling, ramp, steps
 
 LONGEST = 7.0
 """s: the vehicle's fall time and one period of the grid meter."""

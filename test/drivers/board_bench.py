@@ -8,12 +8,12 @@ import threading
 import time
 
 from charger_control.drivers import registry
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.contactor import ContactorParameters
-from charger_control.sim.pilot_board import BoardParameters
-from charger_control.sim.plant import PlantParameters
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import SimulatorOptions, running
+from charger_control.sim.boards.pilot_board import BoardParameters
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import SimulatorOptions, running
+from charger_control.sim.plant.contactor import ContactorParameters
+from charger_control.sim.plant.plant import PlantParameters
 
 BOARDS = ('evse_din', 'openevse', 'phoenix_ev_ser', 'phoenix_em_eth')
 ANSWER_TIME = 0.15

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from board_on_clock import BoardOnClock
 
-from charger_control.sim.pilot_board import OFF
+from charger_control.sim.boards.pilot_board import OFF
 
 TOLD = 10.0
 """A that the controller makes available."""

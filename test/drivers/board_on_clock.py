@@ -26,13 +26,13 @@ from charger_control.drivers.pilots.phoenix import Phoenix
 from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, PhoenixConfig, SerialBoard
 from charger_control.drivers.ports import AnswerError, VehicleWaker
 from charger_control.drivers.rapi import Message, parse, sealed
-from charger_control.sim.board_log import BoardLog
-from charger_control.sim.charge_point import ChargePoint, ChargePointParameters
-from charger_control.sim.contactor import ContactorParameters
-from charger_control.sim.modbus_rtu import answer
-from charger_control.sim.pilot_board import BoardParameters
-from charger_control.sim.plant import PlantParameters
-from charger_control.sim.scenario import Scenario
+from charger_control.sim.boards.board_log import BoardLog
+from charger_control.sim.boards.pilot_board import BoardParameters
+from charger_control.sim.charge_point.charge_point import ChargePoint, ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.lines.modbus_rtu import answer
+from charger_control.sim.plant.contactor import ContactorParameters
+from charger_control.sim.plant.plant import PlantParameters
 
 TICK = 0.05
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from board_cases import TOLD
 from board_on_clock import BoardOnClock
 
-from charger_control.sim.pilot_board import OFF
+from charger_control.sim.boards.pilot_board import OFF
 
 
 def charging(**options):

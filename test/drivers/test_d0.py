@@ -18,8 +18,8 @@ from charger_control.drivers.d0 import (
 from charger_control.drivers.meters import d0 as d0_driver
 from charger_control.drivers.obis import Number
 from charger_control.drivers.port import SerialSettings, open_port
-from charger_control.sim.d0_meter import D0PullMeter, D0PushMeter
-from charger_control.sim.optical_head import running_head
+from charger_control.sim.lines.optical_head import running_head
+from charger_control.sim.meters.d0_meter import D0PullMeter, D0PushMeter
 
 GOLDEN = Golden('d0').telegram()
 PLAIN = without_parity(GOLDEN)[0]

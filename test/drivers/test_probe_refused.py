@@ -12,9 +12,9 @@ from charger_control.cli.main import main
 from charger_control.drivers import port as port_module
 from charger_control.drivers.port import SerialSettings, open_port
 from charger_control.drivers.ports import DeviceError, SettingsError
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import SimulatorOptions, running
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import SimulatorOptions, running
 
 
 class Choosy:

@@ -16,7 +16,7 @@ from charger_control.drivers.d0 import D0Reader, with_parity
 from charger_control.drivers.meters.sml import serial_number_of
 from charger_control.drivers.obis import Number, reading_of
 from charger_control.drivers.sml import SmlReader, printed
-from charger_control.sim import sml_meter
+from charger_control.sim.meters import sml_meter
 
 CASES = json.loads((Path(__file__).parent / 'data' / 'meter_readouts.json').read_text())['d0']
 

@@ -12,10 +12,10 @@ from charger_control.core.session import Transaction
 from charger_control.drivers.meters import ocmf
 from charger_control.nodes.fiscal_meter import FiscalMeter
 from charger_control.ros.interfaces import METER, TRANSACTION
-from charger_control.sim import signing_meter
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import SimulatorOptions, running
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import SimulatorOptions, running
+from charger_control.sim.meters import signing_meter
 from charger_control.store import Reader, store_file
 
 

@@ -18,7 +18,7 @@ from charger_control.nodes.iso61851 import PARAMS, Iso61851
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, METER, RESET_FAULT
 from charger_control.ros.parameters import ParameterError, check
-from charger_control.sim.pilot_line import levels
+from charger_control.sim.plant.pilot_line import levels
 
 SERIAL = {'device.driver': 'evse_din', 'device.port': '/dev/none'}
 """The injected driver counts, but what is named must be a configuration."""

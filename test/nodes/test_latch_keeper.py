@@ -22,12 +22,12 @@ from charger_control.nodes.iso61851 import Iso61851
 from charger_control.nodes.latch_keeper import KEY, RETRY_PERIOD, ROOM, Latched, LatchKeeper
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, RESET_FAULT
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.contactor import ContactorParameters
-from charger_control.sim.openevse_rules import HARD_FAULT_TIME, Flag, State
-from charger_control.sim.plant import PlantParameters
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import SimulatorOptions, running
+from charger_control.sim.boards.openevse_rules import HARD_FAULT_TIME, Flag, State
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import SimulatorOptions, running
+from charger_control.sim.plant.contactor import ContactorParameters
+from charger_control.sim.plant.plant import PlantParameters
 from charger_control.store import Store
 from charger_control.store.place import store_file
 

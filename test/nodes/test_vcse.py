@@ -24,8 +24,8 @@ from charger_control.ros.interfaces import (
     VCSE_REQUEST,
 )
 from charger_control.ros.parameters import ParameterError
-from charger_control.sim.optical_head import running_head
-from charger_control.sim.sml_meter import SmlPushMeter
+from charger_control.sim.lines.optical_head import running_head
+from charger_control.sim.meters.sml_meter import SmlPushMeter
 
 FUSE = [20.0, 20.0, 20.0]
 

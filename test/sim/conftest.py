@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import serial
 
-from charger_control.sim.board_log import BoardLog
-from charger_control.sim.charge_point import ChargePoint, ChargePointParameters
-from charger_control.sim.modbus_rtu import frame, is_sound
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import Simulator, SimulatorOptions, running
+from charger_control.sim.boards.board_log import BoardLog
+from charger_control.sim.charge_point.charge_point import ChargePoint, ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import Simulator, SimulatorOptions, running
+from charger_control.sim.lines.modbus_rtu import frame, is_sound
 
 PILOT, METER = 1, 2
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charger_control.sim.grid_log import Night
+from charger_control.sim.depot.grid_log import Night
 
 PICTURES = ('.png', '.svg')
 _PHASES = (('L1', '#8c564b'), ('L2', '#111111'), ('L3', '#0284c7'))

@@ -21,9 +21,9 @@ from charger_control.ros.depot import SIM_AMPERAGE, Depot, Options, Part
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import PARAMETERS, load, values_of
 from charger_control.ros.processes import GRID_METER, PILOT, overrides_file, program, ros_arguments
-from charger_control.sim.depot import DepotCharger
-from charger_control.sim.ev_parameters import Phases
-from charger_control.sim.grid import METER_UNIT
+from charger_control.sim.depot.depot import DepotCharger
+from charger_control.sim.depot.grid import METER_UNIT
+from charger_control.sim.plant.ev_parameters import Phases
 
 MOST_CHARGERS = 64
 """The most chargers that `--chargers` starts on one machine."""

@@ -15,14 +15,14 @@ from charger_control.cli.depot_plan import MOST_CHARGERS, NAME, SIM, DepotPlan, 
 from charger_control.cli.sim import LINGER
 from charger_control.ros import ancestors
 from charger_control.ros.parameters import ParameterError
-from charger_control.sim.depot import Depot, DepotOptions
-from charger_control.sim.depot_scenario import (
+from charger_control.sim.charge_point.scenario import ScenarioError
+from charger_control.sim.depot.depot import Depot, DepotOptions
+from charger_control.sim.depot.scenario import (
     CHARGER_ACTIONS,
     DEPOT_ACTIONS,
     DepotScenario,
     read_depot_scenario,
 )
-from charger_control.sim.scenario import ScenarioError
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PATH = click.Path(dir_okay=False, path_type=Path)

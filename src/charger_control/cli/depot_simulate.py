@@ -15,11 +15,11 @@ from charger_control.cli.depot_picture import draw, picture_file
 from charger_control.cli.depot_plan import SIM_OTHER_LOADS
 from charger_control.cli.depot_plot import summary
 from charger_control.ros.depot import SIM_AMPERAGE
-from charger_control.sim.depot_night import DepotNight, NightParameters
-from charger_control.sim.depot_scenario import MOST_CHARGERS, read_depot_scenario
-from charger_control.sim.ev_parameters import Phases
-from charger_control.sim.grid_log import GridLog, read_night
-from charger_control.sim.scenario import ScenarioError
+from charger_control.sim.charge_point.scenario import ScenarioError
+from charger_control.sim.depot.grid_log import GridLog, read_night
+from charger_control.sim.depot.scenario import MOST_CHARGERS, read_depot_scenario
+from charger_control.sim.offline.depot_night import DepotNight, NightParameters
+from charger_control.sim.plant.ev_parameters import Phases
 
 _AFTERWARDS = 300.0
 """s beyond the last step."""

@@ -12,14 +12,19 @@ import click
 
 from charger_control.cli.sim_head import HEADS, run_head
 from charger_control.ros import ancestors
-from charger_control.sim.actions import ACTIONS
-from charger_control.sim.charge_point import BOARDS, METER_UNIT, METERS, ChargePointParameters
-from charger_control.sim.control import ControlClient
-from charger_control.sim.ev_parameters import PRESETS, vehicle_of
-from charger_control.sim.process import run_process
-from charger_control.sim.scenario import Scenario, ScenarioError, read_scenario
-from charger_control.sim.sdm630 import MeterParameters
-from charger_control.sim.simulator import SimulatorOptions
+from charger_control.sim.charge_point.actions import ACTIONS
+from charger_control.sim.charge_point.charge_point import (
+    BOARDS,
+    METER_UNIT,
+    METERS,
+    ChargePointParameters,
+)
+from charger_control.sim.charge_point.control import ControlClient
+from charger_control.sim.charge_point.process import run_process
+from charger_control.sim.charge_point.scenario import Scenario, ScenarioError, read_scenario
+from charger_control.sim.charge_point.simulator import SimulatorOptions
+from charger_control.sim.meters.sdm630 import MeterParameters
+from charger_control.sim.plant.ev_parameters import PRESETS, vehicle_of
 from charger_control.yaml_input import load
 
 _PATH = click.Path(path_type=Path, dir_okay=False)

@@ -23,8 +23,8 @@ from charger_control.cli.sim_line import SteppedBuses
 from charger_control.nodes import control
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.node import BlockNode
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.simulator import Simulator, SimulatorOptions
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.simulator import Simulator, SimulatorOptions
 
 STEP = 50_000_000
 """ns of the clock's step: the period of the fastest timers."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from charger_control.sim.d0_meter import D0PullMeter, D0PushMeter
-from charger_control.sim.optical_head import HeadedMeter, OpticalHead
-from charger_control.sim.sml_meter import SmlPushMeter
+from charger_control.sim.lines.optical_head import HeadedMeter, OpticalHead
+from charger_control.sim.meters.d0_meter import D0PullMeter, D0PushMeter
+from charger_control.sim.meters.sml_meter import SmlPushMeter
 
 HEADS = ('sml', 'd0', 'd0_push')
 

@@ -20,8 +20,8 @@ from charger_control.drivers.frames import (
 from charger_control.drivers.modbus import WRITE_REGISTERS, ModbusLine
 from charger_control.drivers.port import SerialSettings
 from charger_control.drivers.ports import Clock, DeviceError, PortLostError
-from charger_control.sim.modbus_rtu import frame
-from charger_control.sim.simulator import Simulator
+from charger_control.sim.charge_point.simulator import Simulator
+from charger_control.sim.lines.modbus_rtu import frame
 
 _MOST_TURNS = 100
 """Turns of one line at one instant; a device that never has enough must not stop the clock."""

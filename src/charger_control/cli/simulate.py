@@ -16,14 +16,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from charger_control.core.cppwm_controller import ControllerConfig
-from charger_control.sim.ev_parameters import vehicle_of
-from charger_control.sim.experiment import COLUMNS, Experiment, Record, SetPoint
-from charger_control.sim.links import LinkParameters
-from charger_control.sim.loop import LoopParameters
-from charger_control.sim.plant import CABLE_RATINGS
-from charger_control.sim.quality import TOLERANCE
-from charger_control.sim.register_device import MeterParameters
-from charger_control.sim.scenario import Scenario, ScenarioError, read_scenario
+from charger_control.sim.charge_point.scenario import Scenario, ScenarioError, read_scenario
+from charger_control.sim.meters.register_device import MeterParameters
+from charger_control.sim.offline.experiment import COLUMNS, Experiment, Record, SetPoint
+from charger_control.sim.offline.links import LinkParameters
+from charger_control.sim.offline.loop import LoopParameters
+from charger_control.sim.offline.quality import TOLERANCE
+from charger_control.sim.plant.ev_parameters import vehicle_of
+from charger_control.sim.plant.plant import CABLE_RATINGS
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
 _DEFAULT = ((0.0, 16.0), (90.0, 10.0), (150.0, 24.0), (210.0, 8.0), (270.0, 20.0))

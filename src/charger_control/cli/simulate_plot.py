@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charger_control.sim.experiment import DRAWING, Record
+from charger_control.sim.offline.experiment import DRAWING, Record
 
 _PHASES = (('amperage_l1', 'L1', '#8c564b', 3.2), ('amperage_l2', 'L2', '#111111', 2.0),
            ('amperage_l3', 'L3', '#38bdf8', 0.9))

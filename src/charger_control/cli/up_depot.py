@@ -19,9 +19,9 @@ from charger_control.ros.claims import Claims
 from charger_control.ros.discovery import set_range
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.shared_memory import remove_orphans
-from charger_control.sim.depot_scenario import read_depot_scenario
-from charger_control.sim.grid_log import LogError, Night, read_night
-from charger_control.sim.scenario import ScenarioError
+from charger_control.sim.charge_point.scenario import ScenarioError
+from charger_control.sim.depot.grid_log import LogError, Night, read_night
+from charger_control.sim.depot.scenario import read_depot_scenario
 
 LOG, PICTURE, CONTROL = 'grid.csv', 'night.png', 'sim.sock'
 NAMESPACE = 'depot'

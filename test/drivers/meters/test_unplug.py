@@ -17,12 +17,12 @@ from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
 from charger_control.core.heard import Heard
 from charger_control.drivers import registry
 from charger_control.drivers.bus import boottime
-from charger_control.sim.charge_point import ChargePointParameters
-from charger_control.sim.d0_meter import D0PushMeter
-from charger_control.sim.optical_head import running_head
-from charger_control.sim.scenario import Scenario
-from charger_control.sim.simulator import Simulator, SimulatorOptions
-from charger_control.sim.sml_meter import SmlPushMeter
+from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import Scenario
+from charger_control.sim.charge_point.simulator import Simulator, SimulatorOptions
+from charger_control.sim.lines.optical_head import running_head
+from charger_control.sim.meters.d0_meter import D0PushMeter
+from charger_control.sim.meters.sml_meter import SmlPushMeter
 
 POWER = 2000.0
 """kWh of the meter's register per hour of the test: enough to see it move between two readings."""

@@ -7,7 +7,7 @@ from openevse_on_clock import asked, charging, closings, is_hot, leaks, no_groun
 
 from charger_control.drivers.ports import KeptFault
 from charger_control.nodes.pilot_drive import CurrentDrive
-from charger_control.sim.openevse_rules import Flag, State
+from charger_control.sim.boards.openevse_rules import Flag, State
 
 EXPECTED = {
     'plugged in while asleep': {'seen': 'B', 'offered asleep': 0.0, 'then': TOLD, 'charges': True},

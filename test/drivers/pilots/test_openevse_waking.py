@@ -7,7 +7,7 @@ from board_bench import board
 from board_cases import TOLD
 from openevse_on_clock import asked, charging, leaks, pulses, sound, waiting
 
-from charger_control.sim.openevse_rules import State
+from charger_control.sim.boards.openevse_rules import State
 
 
 @pytest.mark.parametrize(('vehicle', 'shown'), [('sleeping', [4.0]), ('hard_to_wake', [4.0, 30.0])])

@@ -1,0 +1,1 @@
+"""Control-pilot boards as their manuals and firmware have them."""

@@ -1,0 +1,1 @@
+"""One charge point: its devices on one line, what happens to it, its process."""

@@ -1,0 +1,1 @@
+"""All hardware of a depot, its point of supply, and the log that judges it."""

@@ -1,0 +1,1 @@
+"""What frames travel on: serial lines, TCP, optical heads, and their faults."""

@@ -1,0 +1,1 @@
+"""Meters: registers, telegrams, signed values."""

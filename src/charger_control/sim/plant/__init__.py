@@ -1,0 +1,1 @@
+"""What a board holds and feels: vehicle, control-pilot line, contactor, mains."""
