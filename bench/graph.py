@@ -87,7 +87,7 @@ class Instrumented:
         import rclpy  # noqa: PLC0415
         from rclpy.experimental import EventsExecutor  # noqa: PLC0415
 
-        from charger_control.drivers.bus import Buses  # noqa: PLC0415
+        from charger_control.drivers.lines.bus import Buses  # noqa: PLC0415
         from charger_control.nodes.cppwm_controller import CppwmController  # noqa: PLC0415
         from charger_control.nodes.fiscal_meter import FiscalMeter  # noqa: PLC0415
         from charger_control.nodes.hw_limit import HwLimit  # noqa: PLC0415

@@ -32,10 +32,11 @@ import serial_fuzz_boards  # noqa: E402
 import serial_fuzz_meters  # noqa: E402
 from board_bench import BOARDS, board  # noqa: E402
 
-from charger_control.drivers import register_table, registry  # noqa: E402
-from charger_control.drivers.frames import read_answer_length  # noqa: E402
-from charger_control.drivers.meters.modbus import highest_rate  # noqa: E402
-from charger_control.drivers.port import SerialSettings  # noqa: E402
+from charger_control.drivers import registry  # noqa: E402
+from charger_control.drivers.codecs import register_table  # noqa: E402
+from charger_control.drivers.lines.modbus_frames import read_answer_length  # noqa: E402
+from charger_control.drivers.lines.port import SerialSettings  # noqa: E402
+from charger_control.drivers.meters.registers import highest_rate  # noqa: E402
 from charger_control.sim.charge_point.charge_point import METERS, ChargePointParameters  # noqa: E402
 from charger_control.sim.charge_point.scenario import Scenario  # noqa: E402
 from charger_control.sim.charge_point.simulator import SimulatorOptions, running  # noqa: E402

@@ -16,13 +16,13 @@ from collections import Counter
 from functools import reduce
 from operator import xor
 
-from charger_control.drivers.modbus import READ_COILS, READ_HOLDING, ModbusLine
-from charger_control.drivers.modbus_tcp import ModbusTcpLine
-from charger_control.drivers.pilots import evse_din_registers as evse_din
-from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, SerialBoard
-from charger_control.drivers.port import SerialSettings
-from charger_control.drivers.ports import AnswerError, PortLostError
-from charger_control.drivers.rapi import RapiLine
+from charger_control.drivers.interfaces import AnswerError, PortLostError
+from charger_control.drivers.lines.modbus_rtu import READ_COILS, READ_HOLDING, ModbusLine
+from charger_control.drivers.lines.modbus_tcp import ModbusTcpLine
+from charger_control.drivers.lines.port import SerialSettings
+from charger_control.drivers.lines.rapi import RapiLine
+from charger_control.drivers.pilots.evse_din import registers as evse_din
+from charger_control.drivers.pilots.phoenix.boards import EthernetBoard, SerialBoard
 
 LETTERS = set('ABCDEFSR')
 LONGEST = 0.5

@@ -24,14 +24,14 @@ from pathlib import Path
 
 from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig, MeterReading
 from charger_control.core.heard import Heard
-from charger_control.drivers.bus import boottime
-from charger_control.drivers.frames import AnswerReader
-from charger_control.drivers.meters.d0 import D0Meter
-from charger_control.drivers.modbus_tcp import ModbusTcpLine
-from charger_control.drivers.obis import reading_of
-from charger_control.drivers.ports import DeviceError
-from charger_control.drivers.register_table import load
-from charger_control.drivers.sml import SmlReader
+from charger_control.drivers.codecs.obis import reading_of
+from charger_control.drivers.codecs.register_table import load
+from charger_control.drivers.codecs.sml import SmlReader
+from charger_control.drivers.interfaces import DeviceError
+from charger_control.drivers.lines.bus import boottime
+from charger_control.drivers.lines.modbus_frames import AnswerReader
+from charger_control.drivers.lines.modbus_tcp import ModbusTcpLine
+from charger_control.drivers.meters.iec62056_21 import D0Meter
 from charger_control.sim.lines.modbus_rtu import frame
 from charger_control.sim.meters.d0_meter import D0PushMeter, seven_bits
 from charger_control.sim.meters.sml_meter import SmlPushMeter

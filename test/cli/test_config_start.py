@@ -9,7 +9,7 @@ import pytest
 
 from charger_control.bridge.credentials import ENVIRONMENT
 from charger_control.cli.config import NODES, disagreements, params_of, problems, warnings
-from charger_control.drivers.bus import Buses
+from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.options import OptionError
 from charger_control.drivers.registry import open_meter, open_pilot
 from charger_control.ros.parameters import ParameterError, check

@@ -49,7 +49,7 @@ def test_probe_hears_a_head_and_prints_what_opens_it(tmp_path, kind, driver, num
 
 
 def test_probe_asks_a_head_that_is_silent(tmp_path, monkeypatch):
-    monkeypatch.setattr('charger_control.drivers.probe_heads.LISTEN_TIME', 0.3)
+    monkeypatch.setattr('charger_control.drivers.probe.heads.LISTEN_TIME', 0.3)
     with running_head(tmp_path / 'head', meter_of('pull')):
         # a speed that no Modbus meter here has: the search for those is short
         result = run('probe', tmp_path / 'head', '--baudrate', 57600)

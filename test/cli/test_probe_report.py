@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from charger_control.cli.probe import _report
-from charger_control.drivers.port import SerialSettings
-from charger_control.drivers.probe import Found
+from charger_control.drivers.lines.port import SerialSettings
+from charger_control.drivers.probe.probe import Found
 from charger_control.ros.params_file import values_of
 
 LINE = SerialSettings(9600, 'N', 1)

@@ -20,12 +20,12 @@ from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.core.limits import AmperageLimit
-from charger_control.drivers.pilots.evse_din import EvseDin, EvseDinConfig
-from charger_control.drivers.pilots.openevse import OpenEvse
-from charger_control.drivers.pilots.phoenix import Phoenix
-from charger_control.drivers.pilots.phoenix_boards import EthernetBoard, PhoenixConfig, SerialBoard
-from charger_control.drivers.ports import AnswerError, VehicleWaker
-from charger_control.drivers.rapi import Message, parse, sealed
+from charger_control.drivers.interfaces import AnswerError, VehicleWaker
+from charger_control.drivers.lines.rapi import Message, parse, sealed
+from charger_control.drivers.pilots.evse_din.driver import EvseDin, EvseDinConfig
+from charger_control.drivers.pilots.openevse.driver import OpenEvse
+from charger_control.drivers.pilots.phoenix.boards import EthernetBoard, PhoenixConfig, SerialBoard
+from charger_control.drivers.pilots.phoenix.driver import Phoenix
 from charger_control.sim.boards.board_log import BoardLog
 from charger_control.sim.boards.pilot_board import BoardParameters
 from charger_control.sim.charge_point.charge_point import ChargePoint, ChargePointParameters

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from fake_rtu import Request, Unit
 
-from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.interfaces import AnswerError
 
 FINE_BIT = 1 << 7
 

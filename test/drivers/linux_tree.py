@@ -88,7 +88,7 @@ class Computer:
                 os.ftruncate(fd, 0)
             return real(fd, data, at)
 
-        monkeypatch.setattr('charger_control.drivers.pilots.linux_sysfs.os.pwrite', pwrite)
+        monkeypatch.setattr('charger_control.drivers.pilots.linux.sysfs.os.pwrite', pwrite)
 
     def obey(self, path: Path, text: str) -> None:
         if path.parent != self.pwm:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from charger_control.core.session import Transaction
-from charger_control.drivers.meters import ocmf
+from charger_control.drivers.meters import signing_procedures
 from charger_control.nodes.fiscal_meter import FiscalMeter
 from charger_control.ros.interfaces import METER, TRANSACTION
 from charger_control.sim.charge_point.charge_point import ChargePointParameters
@@ -25,7 +25,7 @@ def transaction(ended: float = math.nan) -> Transaction:
 
 def test_a_session_is_signed_while_readings_go_on(graph: Any, tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocmf, '_POLL', 0.1)
+    monkeypatch.setattr(signing_procedures, '_POLL', 0.1)
     monkeypatch.setattr(signing_meter, 'SIGNING_TIME', 0.3)
     options = SimulatorOptions(link=tmp_path / 'bus', charge_point=ChargePointParameters(
         scenario=Scenario(steps=()), answer_delay=0.0, baudrate=0, meter_model='bsm_ws36a'))

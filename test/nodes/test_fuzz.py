@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from builtin_interfaces.msg import Duration, Time
 
-from charger_control.drivers.ports import Sample
+from charger_control.drivers.interfaces import Sample
 from charger_control.nodes.api import Api
 from charger_control.nodes.cppwm_controller import CppwmController
 from charger_control.nodes.hw_limit import HwLimit

@@ -13,7 +13,7 @@ from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.raw_guard import GuardConfig, PilotGuard
 from charger_control.core.iso61851.raw_types import Levels, RawOrder
 from charger_control.core.limits import AmperageLimit
-from charger_control.drivers.ports import CurrentPilot, RawPilot, Sample
+from charger_control.drivers.interfaces import CurrentPilot, RawPilot, Sample
 from charger_control.nodes.iso61851 import PARAMS, Iso61851
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, METER, RESET_FAULT

@@ -17,7 +17,7 @@ from charger_control.core.cppwm_controller import AvailableAmperage
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.faults import UNREADABLE, WELDED
 from charger_control.core.limits import AmperageLimit
-from charger_control.drivers.ports import KeptFault, Sample
+from charger_control.drivers.interfaces import KeptFault, Sample
 from charger_control.nodes.iso61851 import Iso61851
 from charger_control.nodes.latch_keeper import KEY, RETRY_PERIOD, ROOM, Latched, LatchKeeper
 from charger_control.ros.diagnostics import Level

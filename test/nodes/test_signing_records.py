@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from charger_control.cli.session import session
 from charger_control.core.moment import Moment
 from charger_control.core.session import SessionRecord, Transaction
-from charger_control.drivers.ports import Signed
+from charger_control.drivers.interfaces import Signed
 from charger_control.nodes.signing_records import SigningRecords
 from charger_control.store import Store, operations, store_file
 

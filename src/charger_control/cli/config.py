@@ -15,7 +15,7 @@ from charger_control.bridge.config import WebConfigError
 from charger_control.cli.config_lines import located, where_said
 from charger_control.cli.guard import EXIT_CONFIG
 from charger_control.core.vcse import check_no_cycle
-from charger_control.drivers.bus import Buses
+from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import open_meter, open_pilot
 from charger_control.nearest import did_you_mean
 from charger_control.ros.depot import failsafes, parents

@@ -11,7 +11,7 @@ import click
 from charger_control.cli.device_options import device_config, device_options
 from charger_control.cli.guard import EXIT_CONFIG
 from charger_control.drivers import registry
-from charger_control.drivers.ports import CurrentPilot, Sample
+from charger_control.drivers.interfaces import CurrentPilot, Sample
 
 BOARDS = ('evse_din', 'openevse', 'phoenix_em_eth', 'phoenix_ev_ser')
 """Boards that are told an amperage; pins of a single-board computer are not for the hand."""

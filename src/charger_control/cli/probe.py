@@ -9,12 +9,12 @@ import click
 from click.core import ParameterSource
 
 from charger_control.drivers import registry
-from charger_control.drivers.meters.modbus import highest_rate
-from charger_control.drivers.port import SerialSettings
-from charger_control.drivers.ports import DeviceError
-from charger_control.drivers.probe import LINES, UNITS, Found, Refused
-from charger_control.drivers.probe import probe as search
-from charger_control.drivers.register_table import load
+from charger_control.drivers.codecs.register_table import load
+from charger_control.drivers.interfaces import DeviceError
+from charger_control.drivers.lines.port import SerialSettings
+from charger_control.drivers.meters.registers import highest_rate
+from charger_control.drivers.probe.probe import LINES, UNITS, Found, Refused
+from charger_control.drivers.probe.probe import probe as search
 
 _NODES = {'meter': 'fiscal_meter', 'pilot': 'iso61851'}
 

@@ -10,16 +10,16 @@ import struct
 import threading
 from collections.abc import Sequence
 
-from charger_control.drivers.bus import Bus, Buses, Device
-from charger_control.drivers.frames import (
+from charger_control.drivers.interfaces import Clock, DeviceError, PortLostError
+from charger_control.drivers.lines.bus import Bus, Buses, Device
+from charger_control.drivers.lines.modbus_frames import (
     EXCEPTION_LENGTH,
     WRITE_ANSWER_LENGTH,
     AnswerReader,
     read_answer_length,
 )
-from charger_control.drivers.modbus import WRITE_REGISTERS, ModbusLine
-from charger_control.drivers.port import SerialSettings
-from charger_control.drivers.ports import Clock, DeviceError, PortLostError
+from charger_control.drivers.lines.modbus_rtu import WRITE_REGISTERS, ModbusLine
+from charger_control.drivers.lines.port import SerialSettings
 from charger_control.sim.charge_point.simulator import Simulator
 from charger_control.sim.lines.modbus_rtu import frame
 

@@ -1,1 +1,1 @@
-"""Devices: small ports (ports.py), one owner per line (bus.py), drivers by name (registry.py)."""
+"""Devices: their small interfaces, drivers by name (registry.py), lines, codecs."""

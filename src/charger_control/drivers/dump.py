@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.drivers import d0, sml
-from charger_control.drivers.meters.d0 import serial_number_of as d0_number
+from charger_control.drivers.codecs import iec62056_21 as d0
+from charger_control.drivers.codecs import sml
+from charger_control.drivers.codecs.obis import reading_of
+from charger_control.drivers.meters.iec62056_21 import serial_number_of as d0_number
 from charger_control.drivers.meters.sml import serial_number_of as sml_number
-from charger_control.drivers.obis import reading_of
 
 _HEX = re.compile(rb'(?:(?:0x)?[0-9A-Fa-f]{2}[\s,;:]*)+')
 _END = b'!\r\n'

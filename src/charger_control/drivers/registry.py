@@ -15,18 +15,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from charger_control.drivers.bus import Buses
-from charger_control.drivers.meters import d0 as d0_meter
-from charger_control.drivers.meters import modbus_factory as modbus_meter
+from charger_control.drivers.interfaces import Meter, Pilot
+from charger_control.drivers.lines.bus import Buses
+from charger_control.drivers.meters import iec62056_21 as d0_meter
+from charger_control.drivers.meters import registers_factory as modbus_meter
 from charger_control.drivers.meters import sml as sml_meter
 from charger_control.drivers.options import Option, OptionError, checked
-from charger_control.drivers.pilots import (
-    evse_din_factory,
-    linux_factory,
-    openevse_factory,
-    phoenix_factory,
-)
-from charger_control.drivers.ports import Meter, Pilot
+from charger_control.drivers.pilots.evse_din import factory as evse_din_factory
+from charger_control.drivers.pilots.linux import factory as linux_factory
+from charger_control.drivers.pilots.openevse import factory as openevse_factory
+from charger_control.drivers.pilots.phoenix import factory as phoenix_factory
 from charger_control.nearest import did_you_mean
 
 __all__ = ['METERS', 'PILOTS', 'Buses', 'Option', 'OptionError', 'check_meter', 'check_pilot',

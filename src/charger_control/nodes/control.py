@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
-from charger_control.drivers.bus import Buses
+from charger_control.drivers.lines.bus import Buses
 from charger_control.ros.node import BlockNode
 from charger_control.ros.runner import EXIT_CONFIG, run
 

@@ -10,8 +10,8 @@ from typing import Any
 from charger_control.core.fiscal_meter import FiscalMeter as Believer
 from charger_control.core.fiscal_meter import FiscalMeterConfig, MeterReading
 from charger_control.core.heard import Heard
-from charger_control.drivers.bus import Buses
-from charger_control.drivers.ports import SigningMeter
+from charger_control.drivers.interfaces import SigningMeter
+from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import check_meter, open_meter
 from charger_control.nodes.signing_records import SigningRecords
 from charger_control.ros.diagnostics import Health, Level

@@ -8,8 +8,8 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot, PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotControl
 from charger_control.core.words import fault_sentence
-from charger_control.drivers.bus import Buses
-from charger_control.drivers.ports import Pilot
+from charger_control.drivers.interfaces import Pilot
+from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import check_pilot, open_pilot, switches_phases
 from charger_control.nodes.latch_keeper import LatchKeeper
 from charger_control.nodes.pilot_drive import RAW_PARAMS, WAKE_PARAMS, drive_of

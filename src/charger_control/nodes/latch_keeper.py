@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from charger_control.core.iso61851.faults import UNREADABLE
-from charger_control.drivers.ports import KeptFault
+from charger_control.drivers.interfaces import KeptFault
 from charger_control.store import Store, StoreError
 
 ROOM, KEY = 'iso61851', 'fault'

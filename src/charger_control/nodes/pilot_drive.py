@@ -16,7 +16,7 @@ from charger_control.core.iso61851.raw_sequence import PhaseConfig
 from charger_control.core.iso61851.raw_types import STEADY_HIGH, Event, RawOrder
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
-from charger_control.drivers.ports import (
+from charger_control.drivers.interfaces import (
     CurrentPilot,
     FaultKeeper,
     Pilot,

@@ -17,7 +17,7 @@ def install(root: Path) -> None:
     """Makes the driver and the supervisor's withdrawal use it."""
     import gpiod  # noqa: PLC0415
 
-    from charger_control.drivers.pilots import linux_factory  # noqa: PLC0415
+    from charger_control.drivers.pilots.linux import factory as linux_factory  # noqa: PLC0415
 
     def request_lines(path: str, consumer: str, config: dict[int, gpiod.LineSettings]
                       ) -> SimpleNamespace:

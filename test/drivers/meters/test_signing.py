@@ -13,9 +13,9 @@ from fake_rtu import Line, crc, silence
 from meter_peers import Golden, until
 
 from charger_control.drivers import registry
-from charger_control.drivers.meters import ocmf, signing
+from charger_control.drivers.interfaces import SigningMeter
+from charger_control.drivers.meters import signing, signing_procedures
 from charger_control.drivers.meters.signing import Ask, Occasion, SigningError
-from charger_control.drivers.ports import SigningMeter
 
 PUBLISHED = yaml.safe_load((Path(__file__).parents[1] / 'data' / 'bsm_ws36a_ocmf.yaml').read_text())
 NAME = 'contract-id: rfid:12345678abcdef'
@@ -79,7 +79,7 @@ def bsm(shift=43791 - 41791):
 
 def test_the_makers_frames_are_the_record_that_the_maker_shows():
     memory = bsm()
-    record, key = memory.run(ocmf.bsm_ws36a(STOP))
+    record, key = memory.run(signing_procedures.bsm_ws36a(STOP))
     head, payload, signature = record.split('|')
     reading = json.loads(payload)['RD'][0]
     assert head == 'OCMF' and (reading['RV'], reading['XV']) == (0.15, 100.0)
@@ -94,7 +94,7 @@ def test_the_makers_frames_are_the_record_that_the_maker_shows():
 
 def test_at_the_start_the_clock_is_set_and_the_session_named():
     memory = bsm(43291 - 41791)
-    memory.run(ocmf.bsm_ws36a(START))
+    memory.run(signing_procedures.bsm_ws36a(START))
     # the maker: bsmtool set bsm/epoch=1657267200 bsm/tzo=120 -> 62c7e4000078 at 9d44
     assert memory.written[0] == (0x9D44, (0x62C7, 0xE400, 0x0078))
     address, values = memory.written[1]
@@ -107,19 +107,19 @@ def test_a_snapshot_that_fails_is_said(status, words):
     memory = bsm()
     memory.on_write = lambda address, values: memory.registers.update({41540: status})
     with pytest.raises(SigningError, match=words):
-        memory.run(ocmf.bsm_ws36a(STOP))
+        memory.run(signing_procedures.bsm_ws36a(STOP))
 
 
 def test_what_is_no_ocmf_is_refused():
     for text in (b'', b'OCMF|{}', b'OCMF|{}|{}', b'OCMX|{}|{"SD":"00"}', b'OCMF|[]|{"SD":"00"}'):
         with pytest.raises(SigningError, match='no OCMF'):
-            ocmf.checked_record(text, 'x')
+            signing_procedures.checked_record(text, 'x')
 
 
 def test_the_record_of_another_session_is_refused():
     other = Occasion('stop', 'another session', 1657267200.0, 120)
     with pytest.raises(SigningError, match='of another session'):
-        bsm().run(ocmf.bsm_ws36a(other))
+        bsm().run(signing_procedures.bsm_ws36a(other))
 
 
 SIGNATURE = bytes.fromhex('3045' '0221' '00' + '9a' * 32 + '0220' + '00' + '11' * 31)
@@ -146,7 +146,7 @@ def iskra(state=0):
 
 def test_wm3m4_begins_and_ends_a_measurement():
     memory = iskra()
-    assert memory.run(ocmf.wm3m4(START)) == ('', '')
+    assert memory.run(signing_procedures.wm3m4(START)) == ('', '')
     writes = dict(memory.written)
     assert (writes[7054], writes[7055], writes[7053], writes[7071]) == (
         (0x62C7,), (0xE400,), (120,), (2,))
@@ -154,7 +154,7 @@ def test_wm3m4_begins_and_ends_a_measurement():
     data = b''.join(signing.text_of(list(values)) for address, values in memory.written
                     if 7100 <= address < 7612)[:length]
     assert json.loads(data)['ID'] == NAME and memory.written[-1] == (7051, (0x4200,))
-    record, key = memory.run(ocmf.wm3m4(STOP))
+    record, key = memory.run(signing_procedures.wm3m4(STOP))
     assert memory.written[-1] == (7051, (0x7200,))
     payload, signature = record.split('|')[1:]
     assert json.loads(payload)['RD'][1]['RV'] == 2.5
@@ -165,11 +165,11 @@ def test_wm3m4_begins_and_ends_a_measurement():
 
 def test_wm3m4_ends_what_was_never_ended_first():
     memory = iskra(state=1)
-    memory.run(ocmf.wm3m4(START))
+    memory.run(signing_procedures.wm3m4(START))
     orders = [values for address, values in memory.written if address == 7051]
     assert orders == [(0x7200,), (0x4200,)]
     with pytest.raises(SigningError, match='no measurement was begun'):
-        iskra().run(ocmf.wm3m4(STOP))
+        iskra().run(signing_procedures.wm3m4(STOP))
 
 
 def test_wm3m4_says_with_what_it_refuses():
@@ -177,14 +177,14 @@ def test_wm3m4_says_with_what_it_refuses():
     memory.on_write = lambda address, values: (
         memory.registers.update({7052: 128}) if address == 7051 else None)
     with pytest.raises(SigningError, match='status 128'):
-        memory.run(ocmf.wm3m4(START))
+        memory.run(signing_procedures.wm3m4(START))
 
 
 @pytest.mark.parametrize('odd', ['', '30', '3003020100', '30060201000203ff', 'ff' * 70,
                                  '3006020100020100'])
 def test_what_is_no_signature_stays_as_it_is(odd):
     raw = bytes.fromhex(odd)
-    assert ocmf.minimal_der(raw) == raw
+    assert signing_procedures.minimal_der(raw) == raw
 
 
 class SlowBsm:
@@ -217,7 +217,7 @@ class SlowBsm:
 
 @pytest.fixture
 def slow(link, monkeypatch):
-    monkeypatch.setattr(ocmf, '_POLL', 0.05)
+    monkeypatch.setattr(signing_procedures, '_POLL', 0.05)
     monkeypatch.setattr(signing, 'RETRY', 0.1)
     slow = SlowBsm(link)
     with slow.line:

@@ -16,7 +16,7 @@ from charger_control.cli.sim_line import SteppedBuses
 from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
 from charger_control.core.heard import Heard
 from charger_control.drivers import registry
-from charger_control.drivers.bus import boottime
+from charger_control.drivers.lines.bus import boottime
 from charger_control.sim.charge_point.charge_point import ChargePointParameters
 from charger_control.sim.charge_point.scenario import Scenario
 from charger_control.sim.charge_point.simulator import Simulator, SimulatorOptions

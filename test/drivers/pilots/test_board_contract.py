@@ -9,7 +9,7 @@ import pytest
 from board_bench import BOARDS, board
 
 from charger_control.drivers import registry
-from charger_control.drivers.port import SerialSettings, open_port
+from charger_control.drivers.lines.port import SerialSettings, open_port
 
 UNSAFE = {'evse_din': {'set_power_on_current': False},
           'phoenix_ev_ser': {'set_enable_mode': False}, 'phoenix_em_eth': {}}

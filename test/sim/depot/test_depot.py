@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from live_charger import wait_until
 
-from charger_control.drivers.bus import Buses
+from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import open_meter
 from charger_control.sim.charge_point.control import ControlClient
 from charger_control.sim.depot.depot import Depot, DepotCharger, DepotOptions

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from charger_control.drivers import register_table, registry
-from charger_control.drivers.meters.modbus import ModbusMeter
+from charger_control.drivers import registry
+from charger_control.drivers.codecs import register_table
+from charger_control.drivers.meters.registers import ModbusMeter
 from charger_control.sim.charge_point.charge_point import METERS
 from charger_control.sim.lines.modbus_rtu import ModbusException
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from charger_control.drivers import registry
-from charger_control.drivers.meters import ocmf
+from charger_control.drivers.meters import signing_procedures
 from charger_control.sim.charge_point.charge_point import ChargePointParameters
 from charger_control.sim.charge_point.scenario import Scenario
 from charger_control.sim.charge_point.simulator import SimulatorOptions, running
@@ -18,7 +18,7 @@ from charger_control.sim.meters import signing_meter
 
 @pytest.mark.parametrize(('driver', 'letters'), [('bsm_ws36a', 'E'), ('wm3m4', 'BE')])
 def test_start_and_stop_give_a_record_of_the_session(tmp_path, monkeypatch, driver, letters):
-    monkeypatch.setattr(ocmf, '_POLL', 0.1)
+    monkeypatch.setattr(signing_procedures, '_POLL', 0.1)
     monkeypatch.setattr(signing_meter, 'SIGNING_TIME', 0.3)
     options = SimulatorOptions(link=tmp_path / 'bus', charge_point=ChargePointParameters(
         scenario=Scenario(steps=()), answer_delay=0.0, baudrate=0, meter_model=driver))

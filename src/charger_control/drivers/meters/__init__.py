@@ -1,1 +1,1 @@
-"""Meters, one file per protocol family."""
+"""Meters, one file per protocol family, and signed values."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from charger_control.drivers.ports import AnswerError, Clock, Signed, SignedDone
+from charger_control.drivers.interfaces import AnswerError, Clock, Signed, SignedDone
 
 RETRY = 5.0
 """s after which a procedure that failed begins again."""

@@ -6,18 +6,19 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from charger_control.drivers.bus import Bus, Buses
-from charger_control.drivers.head import HeadLine
-from charger_control.drivers.meters.head import LISTEN, TIMEOUT, HeadMeter
-from charger_control.drivers.obis import SERIAL, reading_of
-from charger_control.drivers.options import Option, serial_options, serial_settings
-from charger_control.drivers.sml import SmlReader, Telegram, printed
+from charger_control.drivers.codecs.obis import SERIAL, reading_of
+from charger_control.drivers.codecs.sml import SmlReader, Telegram, printed
+from charger_control.drivers.lines.bus import Bus, Buses
+from charger_control.drivers.lines.optical import HeadLine
+from charger_control.drivers.lines.options import serial_options, serial_settings
+from charger_control.drivers.meters.optical import LISTEN, TIMEOUT, HeadMeter
+from charger_control.drivers.options import Option
 
 DEFAULTS = {'baudrate': 9600, 'parity': 'N', 'stopbits': 1}
 
 
 class SmlMeter(HeadMeter):
-    """Implements ports.Meter."""
+    """Implements interfaces.Meter."""
 
     def __init__(self, bus: Bus[HeadLine], timeout: float = TIMEOUT) -> None:
         """As HeadMeter."""

@@ -1,1 +1,1 @@
-"""Control-pilot boards, one file per protocol family."""
+"""Control-pilot boards, a folder each."""

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from charger_control.drivers.backoff import Backoff
+from charger_control.drivers.lines.backoff import Backoff
 
 CHECK_DELAY = (0.5, 10.0)
 """s until a board that was objected to is checked again, growing."""

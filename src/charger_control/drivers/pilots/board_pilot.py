@@ -9,9 +9,9 @@ from typing import Any
 
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE
-from charger_control.drivers.bus import Bus, Turn
-from charger_control.drivers.device import ModbusDevice
-from charger_control.drivers.ports import AnswerError
+from charger_control.drivers.interfaces import AnswerError
+from charger_control.drivers.lines.bus import Bus, Turn
+from charger_control.drivers.lines.device import ModbusDevice
 
 RETRY_DELAY = 0.5
 """s between requests to a silent board. Not growing: it may come back with an offer of its own."""
@@ -40,7 +40,7 @@ def whole_amperes(amperage: float | None, most: float = MAX_AMPERAGE) -> int:
 
 
 class BoardPilot(ModbusDevice[PilotReading]):
-    """The part of ports.CurrentPilot that is the same for every board on a bus.
+    """The part of interfaces.CurrentPilot that is the same for every board on a bus.
 
     ``offer``, ``open_contactor``, ``latest`` and ``close`` may be called from any thread; all else
     is called from the bus's.
@@ -72,7 +72,7 @@ class BoardPilot(ModbusDevice[PilotReading]):
         """Hears that the board may be another, or not what it was."""
 
     def offer(self, amperage: float | None) -> None:
-        """See ports.CurrentPilot."""
+        """See interfaces.CurrentPilot."""
         before, fed = self._order
         now = self._now()
         self._order = (self._raw(amperage), now)
@@ -80,12 +80,12 @@ class BoardPilot(ModbusDevice[PilotReading]):
             self._bus.wake()
 
     def open_contactor(self) -> None:
-        """See ports.CurrentPilot."""
+        """See interfaces.CurrentPilot."""
         self._open_at = self._now()
         self._bus.wake()
 
     def close(self) -> None:
-        """See ports.CurrentPilot."""
+        """See interfaces.CurrentPilot."""
         self._closing = True
         if self._is_up:
             self._bus.wake()

@@ -73,7 +73,7 @@ class BoardLink:
         self._reading: Heard[PilotReading] | None = None
 
     def offer(self, amperage: float | None, now: float) -> None:
-        """What the board shall offer from now on, as ports.CurrentPilot.offer."""
+        """What the board shall offer from now on, as interfaces.CurrentPilot.offer."""
         self._offer = (amperage or 0.0, now)
 
     def open_contactor(self, now: float) -> None:

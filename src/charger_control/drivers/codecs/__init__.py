@@ -1,0 +1,1 @@
+"""Who reads bytes: registers, SML, IEC 62056-21, OBIS. Pure."""

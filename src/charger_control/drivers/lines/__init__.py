@@ -1,0 +1,1 @@
+"""Who moves bytes: ports, one owner per line (bus.py), Modbus, RAPI, heads."""

@@ -1,0 +1,1 @@
+"""EVSE-DIN and EVSE-WB, Modbus RTU."""

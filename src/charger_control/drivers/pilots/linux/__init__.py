@@ -1,0 +1,1 @@
+"""A single-board computer's own PWM, ADC and GPIO."""

@@ -1,0 +1,1 @@
+"""OpenEVSE, RAPI."""

@@ -1,0 +1,1 @@
+"""What hangs on a serial port, found without being told."""
