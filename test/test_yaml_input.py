@@ -8,8 +8,8 @@ import click
 import pytest
 import yaml
 
-from charger_control.cli.device_options import device_config
-from charger_control.cli.sim import parsed_step
+from charger_control.cli.hardware.options import device_config
+from charger_control.cli.simulation.sim import parsed_step
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import load as load_parameters
 from charger_control.sim.charge_point.scenario import ScenarioError, parse_scenario

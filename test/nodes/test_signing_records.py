@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 
-from charger_control.cli.session import session
+from charger_control.cli.charger.session import session
 from charger_control.core.moment import Moment
 from charger_control.core.session import SessionRecord, Transaction
 from charger_control.drivers.interfaces import Signed

@@ -1,1 +1,1 @@
-"""The `charger` command, one file per subcommand."""
+"""The `charger` command: main.py finds the subcommand, a folder for each subject."""

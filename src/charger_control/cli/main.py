@@ -23,9 +23,18 @@ COMMANDS = {
     'depot': 'a depot: live table, picture of a night, simulated nights',
     'guard': 'run one process of the graph and keep the pilot safe when it dies',
 }
-"""Subcommand and its one-line help; the module is cli/<name>.py, '-' as '_'."""
-MODULES = {'guard': 'guard_one'}
-"""Where it is not: cli/guard.py is what `up` and `guard` share."""
+"""Subcommand and its one-line help."""
+MODULES = {
+    'up': 'up.up', 'guard': 'up.guard',
+    'status': 'charger.status', 'session': 'charger.session',
+    'profiles': 'charger.profiles',
+    'depot': 'depot.group', 'team': 'depot.whatif',
+    'probe': 'hardware.probe', 'meter': 'hardware.meter', 'pilot': 'hardware.pilot',
+    'reset-fault': 'hardware.reset_fault', 'withdraw': 'hardware.withdraw',
+    'sim': 'simulation.sim', 'simulate': 'simulation.simulate',
+    'config': 'config',
+}
+"""Where it is, below cli/; the function has the name of the command, '-' as '_'."""
 
 
 class LazyGroup(click.Group):
@@ -39,9 +48,8 @@ class LazyGroup(click.Group):
         """The command, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        name = cmd_name.replace('-', '_')
-        module = import_module(f'charger_control.cli.{MODULES.get(name, name)}')
-        command: click.Command = getattr(module, name)
+        module = import_module(f'charger_control.cli.{MODULES[cmd_name]}')
+        command: click.Command = getattr(module, cmd_name.replace('-', '_'))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

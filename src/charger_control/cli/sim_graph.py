@@ -18,8 +18,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 
-from charger_control.cli.sim import scenario_of
 from charger_control.cli.sim_line import SteppedBuses
+from charger_control.cli.simulation.sim import scenario_of
 from charger_control.nodes import control
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.node import BlockNode

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from meter_peers import Golden
 
-from charger_control.cli.meter import meter
+from charger_control.cli.hardware.meter import meter
 from charger_control.drivers.codecs.iec62056_21 import D0Reader, with_parity
 from charger_control.drivers.codecs.obis import Number, reading_of
 from charger_control.drivers.codecs.sml import SmlReader, printed

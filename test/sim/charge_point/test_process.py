@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from charger_control.cli.sim import sim
+from charger_control.cli.simulation.sim import sim
 from charger_control.sim.boards.board_log import read_log
 from charger_control.sim.charge_point.control import ControlClient
 from charger_control.sim.lines.modbus_rtu import is_sound
 
 STATUS = bytes.fromhex('03 03e8 000a')
-COMMAND = [sys.executable, '-c', 'from charger_control.cli.sim import sim; sim()']
+COMMAND = [sys.executable, '-c', 'from charger_control.cli.simulation.sim import sim; sim()']
 
 
 class Process:

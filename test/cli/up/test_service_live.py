@@ -22,7 +22,7 @@ from charger_control.cli.guard import EXIT_CONFIG
 
 STANDS = 2.0
 """s that an offer may stand after any kill (architecture.md, invariant 6)."""
-FILE = Path(__file__).parents[2] / 'config' / 'charger.service'
+FILE = Path(__file__).parents[3] / 'config' / 'charger.service'
 START_TIME = 2.0
 """s that a busy machine takes to start the interpreter of `charger withdraw`."""
 

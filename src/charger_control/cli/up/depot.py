@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from charger_control.cli.depot_plan import NAME, SIM, DepotPlan, Said
 from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
 from charger_control.cli.places import executables, runtime_dir, share
-from charger_control.cli.up import say
+from charger_control.cli.up.up import say
 from charger_control.ros.claims import Claims
 from charger_control.ros.discovery import set_range
 from charger_control.ros.parameters import ParameterError
@@ -135,7 +135,7 @@ def _draw(log: Path, picture: Path) -> None:
     try:
         night = read_night(log)
         draw: Callable[[Path, Night, str], None] = import_module(
-            'charger_control.cli.depot_picture').draw   # it takes a second to import
+            'charger_control.cli.depot.picture').draw   # it takes a second to import
         draw(picture, night, 'charger up --depot')
     except (LogError, OSError) as error:
         click.echo(f'charger up: no picture: {error}', err=True)

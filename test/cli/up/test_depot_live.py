@@ -14,7 +14,7 @@ import pytest
 import yaml
 from live_charger import CHARGER, QUICK, URL, Process, wait_until
 
-from charger_control.cli.depot_kill import children, kill_of
+from charger_control.cli.depot.kill import children, kill_of
 from charger_control.sim.depot.grid_log import LogError, Night, read_night
 
 DEPOT = f'site{os.getpid()}'

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from charger_control.cli.device_options import device_config, device_options
 from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.cli.hardware.options import device_config, device_options
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.drivers import registry
 from charger_control.drivers.dump import DECODERS, DumpError

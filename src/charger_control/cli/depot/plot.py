@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from charger_control.cli.depot_picture import draw, picture_file
+from charger_control.cli.depot.picture import draw, picture_file
 from charger_control.sim.depot.grid_log import LogError, Night, read_night
 
 

@@ -18,7 +18,7 @@ import pytest
 import requests
 from live_charger import CHARGER, LiveCharger, boottime, drawn, live_charger, wait_until
 
-from charger_control.cli.profiles import profiles
+from charger_control.cli.charger.profiles import profiles
 
 REACTION = 6.0
 """s that a vehicle may take to obey; this one takes 0.5 s, and the signal may step each second."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from charger_control.cli.depot_status import Seen, document, state_of, table, totals
+from charger_control.cli.depot.status import Seen, document, state_of, table, totals
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.team import MemberAllocation, TeamAllocation, TeamRequest

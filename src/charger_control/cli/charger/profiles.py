@@ -10,8 +10,8 @@ from typing import Any, NoReturn, TextIO
 import click
 from rich.console import Console
 
+from charger_control.cli.charger.profile_pictures import Schedule, chart, save_png, table
 from charger_control.cli.graph import ask
-from charger_control.cli.profile_pictures import Schedule, chart, save_png, table
 from charger_control.core.smart_charging import (
     OcppVersion,
     ProfileRejected,

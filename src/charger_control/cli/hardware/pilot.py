@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from charger_control.cli.device_options import device_config, device_options
 from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.cli.hardware.options import device_config, device_options
 from charger_control.drivers import registry
 from charger_control.drivers.interfaces import CurrentPilot, Sample
 

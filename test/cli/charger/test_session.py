@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from charger_control.cli.session import session
+from charger_control.cli.charger.session import session
 from charger_control.core.limits import NAN
 from charger_control.core.moment import Moment
 from charger_control.core.session import SessionRecord, Transaction

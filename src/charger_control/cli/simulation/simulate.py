@@ -201,7 +201,7 @@ def _title(scenario: Scenario, parameters: LoopParameters) -> str:
 
 def _plot(path: Path, record: Record, parameters: LoopParameters, title: str) -> None:
     # matplotlib takes a second to import: only when asked for
-    from charger_control.cli.simulate_plot import draw  # noqa: PLC0415
+    from charger_control.cli.simulation.plot import draw  # noqa: PLC0415
     draw(path, record, min(parameters.hw_amperage, parameters.cable_amperage), title)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from charger_control.cli.profile_pictures import (
+from charger_control.cli.charger.profile_pictures import (
     HEIGHT,
     LONGEST_TABLE,
     MARGIN,

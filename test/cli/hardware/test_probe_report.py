@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from charger_control.cli.probe import _report
+from charger_control.cli.hardware.probe import _report
 from charger_control.drivers.lines.port import SerialSettings
 from charger_control.drivers.probe.probe import Found
 from charger_control.ros.params_file import values_of

@@ -166,7 +166,7 @@ def say(text: str) -> None:
 def _depot(context: click.Context, options: Mapping[str, object]) -> None:
     """Starts a depot and ends with it, where --depot asks for one."""
     if options['depot'] is not None:
-        import_module('charger_control.cli.up_depot').up_depot(context, options['depot'])
+        import_module('charger_control.cli.up.depot').up_depot(context, options['depot'])
     if any(value is not None for value in options.values()):
         raise click.UsageError('--chargers and --record are for a depot: add --depot')
 

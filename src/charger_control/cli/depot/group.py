@@ -12,7 +12,7 @@ COMMANDS = {
     'simulate': 'a whole night offline and fast, with log and picture',
     'sim': 'the simulated hardware of a depot alone: boards, meters, vehicles, grid meter',
 }
-"""Subcommand and its one-line help; the module is cli/depot_<name>.py."""
+"""Subcommand and its one-line help; the module is cli/depot/<name>.py."""
 
 
 class DepotGroup(click.Group):
@@ -26,7 +26,7 @@ class DepotGroup(click.Group):
         """The command, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f'charger_control.cli.depot_{cmd_name}'),
+        command: click.Command = getattr(import_module(f'charger_control.cli.depot.{cmd_name}'),
                                          cmd_name)
         return command
 

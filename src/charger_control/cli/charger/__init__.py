@@ -1,0 +1,1 @@
+"""What one charger does and did: `status`, `session`, `profiles`."""

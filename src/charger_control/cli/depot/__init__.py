@@ -1,0 +1,1 @@
+"""What a team of chargers does, did and would do: `depot`, `team`."""

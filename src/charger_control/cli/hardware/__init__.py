@@ -1,0 +1,1 @@
+"""Devices by hand: `probe`, `meter`, `pilot`, `reset-fault`, `withdraw`."""

@@ -1,0 +1,1 @@
+"""Simulated devices and offline experiments: `sim`, `simulate`."""

@@ -1,0 +1,1 @@
+"""What starts and keeps a charger or a depot: `up`, `guard`."""
