@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from charger_control.ros import ancestors
+from charger_control.ros.machine import ancestors
 
 BEAT_FD = 'CHARGER_BEAT_FD'
 """Environment of a child: number of its end of the socket (ros/runner.py listens)."""
@@ -259,7 +259,7 @@ class Guard:
 
 def _end_with_parent(guard: int) -> None:
     """Between fork and exec, on one thread: the kernel sends SIGTERM when the guard dies, however
-    it dies. Programs of ours notice that by themselves too (ros/ancestors.py)."""
+    it dies. Programs of ours notice that by themselves too (ros/machine/ancestors.py)."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != guard:   # it died before the kernel was told
         os.kill(os.getpid(), signal.SIGTERM)

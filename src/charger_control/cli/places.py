@@ -11,7 +11,7 @@ from ament_index_python.packages import (
     get_package_share_directory,
 )
 
-from charger_control.ros.runtime_dir import PACKAGE, runtime_dir
+from charger_control.ros.machine.runtime_dir import PACKAGE, runtime_dir
 
 __all__ = ['PACKAGE', 'executables', 'runtime_dir', 'share']
 

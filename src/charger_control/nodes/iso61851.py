@@ -14,8 +14,8 @@ from charger_control.drivers.registry import check_pilot, open_pilot, switches_p
 from charger_control.nodes.latch_keeper import LatchKeeper
 from charger_control.nodes.pilot_drive import RAW_PARAMS, WAKE_PARAMS, drive_of
 from charger_control.ros.diagnostics import Health, Level
-from charger_control.ros.inhibitor import SleepInhibitor
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, METER, RESET_FAULT
+from charger_control.ros.machine.inhibitor import SleepInhibitor
 from charger_control.ros.node import Answer, BlockNode
 from charger_control.ros.parameters import Group, Param
 from charger_control.ros.runner import run

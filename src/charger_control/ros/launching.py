@@ -25,9 +25,9 @@ from launch.event_handlers import OnProcessExit, OnShutdown
 from launch.events import matches_action
 from launch.events.process import SignalProcess
 
-from charger_control.ros import ancestors
-from charger_control.ros.claims import Claims
 from charger_control.ros.discovery import RANGE, set_range
+from charger_control.ros.machine import ancestors
+from charger_control.ros.machine.claims import Claims
 
 EXIT_CONFIG = 2
 BACK_OFF = (1.0, 60.0)

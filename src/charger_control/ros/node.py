@@ -20,11 +20,11 @@ from rclpy.service import Service
 
 from charger_control.core.heard import Heard
 from charger_control.core.voices import START_MARK, Voices
-from charger_control.ros.claims import Claims
 from charger_control.ros.convert import from_message, to_message
 from charger_control.ros.diagnostics import Health, Level, Reporter
 from charger_control.ros.faults import Faults, StartError
 from charger_control.ros.interfaces import SERVICE_QOS, ServiceRow, Topic
+from charger_control.ros.machine.claims import Claims
 from charger_control.ros.parameters import Group, Param, ParameterError, declare
 from charger_control.ros.rules import RULES
 

@@ -20,13 +20,13 @@ from rclpy.experimental import EventsExecutor
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
-from charger_control.ros import ancestors
-from charger_control.ros.claims import Claims
 from charger_control.ros.faults import StartError
+from charger_control.ros.machine import ancestors
+from charger_control.ros.machine.claims import Claims
+from charger_control.ros.machine.shared_memory import remove_orphans
 from charger_control.ros.node import CLAIMED, ENDING, BlockNode
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import load
-from charger_control.ros.shared_memory import remove_orphans
 
 EXIT_CONFIG = 2
 """Exit code for a parameter that cannot be taken: starting again would not help."""

@@ -13,7 +13,7 @@ import click
 from charger_control.cli.depot.kill import kill_of
 from charger_control.cli.depot_plan import MOST_CHARGERS, NAME, SIM, DepotPlan, Said
 from charger_control.cli.simulation.sim import LINGER
-from charger_control.ros import ancestors
+from charger_control.ros.machine import ancestors
 from charger_control.ros.parameters import ParameterError
 from charger_control.sim.charge_point.scenario import ScenarioError
 from charger_control.sim.depot.depot import Depot, DepotOptions

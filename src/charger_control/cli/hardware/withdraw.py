@@ -13,7 +13,7 @@ import click
 
 from charger_control.cli.guard import EXIT_CONFIG
 from charger_control.drivers.registry import withdraw as write_no_offer
-from charger_control.ros.claims import Claims
+from charger_control.ros.machine.claims import Claims
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import values_of
 from charger_control.ros.processes import PILOT

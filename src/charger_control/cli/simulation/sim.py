@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from charger_control.cli.simulation.head import HEADS, run_head
-from charger_control.ros import ancestors
+from charger_control.ros.machine import ancestors
 from charger_control.sim.charge_point.actions import ACTIONS
 from charger_control.sim.charge_point.charge_point import (
     BOARDS,

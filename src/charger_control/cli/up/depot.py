@@ -15,10 +15,10 @@ from charger_control.cli.depot_plan import NAME, SIM, DepotPlan, Said
 from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
 from charger_control.cli.places import executables, runtime_dir, share
 from charger_control.cli.up.up import say
-from charger_control.ros.claims import Claims
 from charger_control.ros.discovery import set_range
+from charger_control.ros.machine.claims import Claims
+from charger_control.ros.machine.shared_memory import remove_orphans
 from charger_control.ros.parameters import ParameterError
-from charger_control.ros.shared_memory import remove_orphans
 from charger_control.sim.charge_point.scenario import ScenarioError
 from charger_control.sim.depot.grid_log import LogError, Night, read_night
 from charger_control.sim.depot.scenario import read_depot_scenario

@@ -16,8 +16,9 @@ import click
 from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
 from charger_control.cli.places import runtime_dir, share
 from charger_control.drivers.registry import withdraw
-from charger_control.ros.claims import Claims
 from charger_control.ros.discovery import RANGES, set_range
+from charger_control.ros.machine.claims import Claims
+from charger_control.ros.machine.shared_memory import remove_orphans
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import values_of
 from charger_control.ros.processes import (
@@ -30,7 +31,6 @@ from charger_control.ros.processes import (
     state_dirs,
     with_grid_meter,
 )
-from charger_control.ros.shared_memory import remove_orphans
 
 BEAT_TIMEOUT = 0.8
 """s without a beat of the control process until it is killed and the offer withdrawn: with the

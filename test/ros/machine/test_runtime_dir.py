@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from charger_control.ros import runtime_dir as module
+from charger_control.ros.machine import runtime_dir as module
+from charger_control.ros.machine.runtime_dir import runtime_dir
 from charger_control.ros.parameters import ParameterError
-from charger_control.ros.runtime_dir import runtime_dir
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
+from charger_control.ros.machine.runtime_dir import runtime_dir
 from charger_control.ros.parameters import ParameterError
-from charger_control.ros.runtime_dir import runtime_dir
 from charger_control.store.place import store_file
 
 GRAPH = 'graph'

@@ -15,11 +15,11 @@ import pytest
 from live_charger import wait_until
 from live_unit import Unit
 
-from charger_control.ros import ancestors
+from charger_control.ros.machine import ancestors
 
 CHILD = """
 import signal, sys, time
-from charger_control.ros import ancestors
+from charger_control.ros.machine import ancestors
 def end(*_):
     open(sys.argv[1] + '.ended', 'w').write(str(time.monotonic()))
     sys.exit(0)
@@ -30,7 +30,7 @@ while True: time.sleep(1)
 """
 PARENT = """
 import os, signal, subprocess, sys
-from charger_control.ros import ancestors
+from charger_control.ros.machine import ancestors
 subprocess.Popen(sys.argv[1:], env={**os.environ, **ancestors.environment()},
                  start_new_session=True)
 while True: signal.pause()

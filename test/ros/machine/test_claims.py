@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from charger_control.ros.claims import Claims
+from charger_control.ros.machine.claims import Claims
 from charger_control.ros.parameters import ParameterError
 
 HOLDER = """
 import sys, time
-from charger_control.ros.claims import Claims
+from charger_control.ros.machine.claims import Claims
 claims = Claims(print)
 {}
 print('holds', flush=True)
