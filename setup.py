@@ -32,7 +32,7 @@ setup(
             'bridge = charger_control.bridge.node:main',
             # one executable per block for `ros2 run` and `ros2 launch`, and one that runs several
             # blocks in one process (those that share a serial line)
-            'control = charger_control.nodes.control:main',
+            'control = charger_control.bringup.container:main',
             *[f'{block} = charger_control.nodes.{block}:main' for block in BLOCKS],
         ],
     },

@@ -87,12 +87,12 @@ class Instrumented:
         import rclpy  # noqa: PLC0415
         from rclpy.experimental import EventsExecutor  # noqa: PLC0415
 
+        from charger_control.bringup.processes import ros_arguments  # noqa: PLC0415
         from charger_control.drivers.lines.bus import Buses  # noqa: PLC0415
         from charger_control.nodes.cppwm_controller import CppwmController  # noqa: PLC0415
         from charger_control.nodes.fiscal_meter import FiscalMeter  # noqa: PLC0415
         from charger_control.nodes.hw_limit import HwLimit  # noqa: PLC0415
         from charger_control.nodes.iso61851 import Iso61851  # noqa: PLC0415
-        from charger_control.ros.processes import ros_arguments  # noqa: PLC0415
 
         rclpy.init(args=['bench', *ros_arguments([charger.config], charger.namespace, 'warn')])
         self.offers: list[tuple[float, float]] = []

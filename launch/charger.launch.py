@@ -14,9 +14,9 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 
-from charger_control.cli.places import PACKAGE, runtime_dir, share
-from charger_control.ros.launching import DISCOVERY, Claimed, Kept
-from charger_control.ros.processes import (
+from charger_control.bringup.launching import DISCOVERY, Claimed, Kept
+from charger_control.bringup.places import PACKAGE, runtime_dir, share
+from charger_control.bringup.processes import (
     BLOCKS,
     PILOT,
     WITH_STATE,

@@ -17,9 +17,9 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, TimerAction
 from launch.substitutions import LaunchConfiguration
 
-from charger_control.cli.places import PACKAGE, runtime_dir, share
-from charger_control.ros.depot import Depot, Options, Part
-from charger_control.ros.launching import DISCOVERY, Claimed, Kept
+from charger_control.bringup.depot import Depot, Options, Part
+from charger_control.bringup.launching import DISCOVERY, Claimed, Kept
+from charger_control.bringup.places import PACKAGE, runtime_dir, share
 
 ARGUMENTS = {
     'namespace': ('depot', 'ROS namespace of team and vcse'),

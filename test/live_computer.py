@@ -23,7 +23,7 @@ sys.path[:0] = [str(Path(__file__).parent / 'drivers'),
 import file_lines  # noqa: E402  after the path to it
 from linux_tree import CONFIG, CONTACTOR, FEEDBACK, Computer  # noqa: E402
 
-from charger_control.ros.processes import BLOCKS, ros_arguments  # noqa: E402
+from charger_control.bringup.processes import BLOCKS, ros_arguments  # noqa: E402
 from charger_control.sim.plant.ev import Ev  # noqa: E402
 from charger_control.sim.plant.ev_parameters import vehicle_of  # noqa: E402
 from charger_control.sim.plant.plant import Plant  # noqa: E402
@@ -126,7 +126,7 @@ class LiveComputer:
         here = str(Path(file_lines.__file__).parent)
         self.process = Process(
             [*CHARGER, 'guard', '--config', str(config), '--namespace', self.namespace, '--name',
-             'control', '--', sys.executable, '-m', 'charger_control.nodes.control',
+             'control', '--', sys.executable, '-m', 'charger_control.bringup.container',
              *(block for block in BLOCKS if block != 'fiscal_meter'),
              *ros_arguments([config], self.namespace, 'info')],
             {'CHARGER_FAKE_ROOT': str(self.root),

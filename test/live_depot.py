@@ -1,6 +1,6 @@
 """A depot on this machine for tests: all hardware in one simulated depot, one process per charger.
 
-The processes are those of depot.launch.py (ros/depot.py makes them for both), kept as a launch
+The processes are those of depot.launch.py (bringup/depot.py makes them for both), kept as a launch
 does. The judge is the log of the simulated point of supply: what flows there, five times a second.
 """
 
@@ -20,8 +20,8 @@ from live_charger import CHARGER, QUICK, Process, boottime, wait_until
 from live_nodes import Kept
 from live_topics import Topics
 
-from charger_control.cli.places import runtime_dir, share
-from charger_control.ros.depot import Depot, Options
+from charger_control.bringup.depot import Depot, Options
+from charger_control.bringup.places import runtime_dir, share
 from charger_control.ros.interfaces import (
     DIAGNOSTICS,
     SERVICE_QOS,

@@ -1,6 +1,6 @@
 """A charger of one process per node, started and kept as charger.launch.py does, without launch.
 
-The commands are those of the launch file (ros/processes.py makes them for both); what ends is
+The commands are those of the launch file (bringup/processes.py makes them for both); what ends is
 started again with its back-off, the pilot's process by `charger guard`.
 """
 
@@ -21,9 +21,7 @@ from typing import Any
 from ament_index_python.packages import get_package_prefix
 from live_charger import URL, LiveCharger, Process, wait_until
 
-from charger_control.cli.graph import ask
-from charger_control.ros.interfaces import SET_CHARGING_PROFILE
-from charger_control.ros.processes import (
+from charger_control.bringup.processes import (
     BLOCKS,
     PILOT,
     Program,
@@ -32,9 +30,11 @@ from charger_control.ros.processes import (
     ros_arguments,
     with_grid_meter,
 )
+from charger_control.cli.graph import ask
+from charger_control.ros.interfaces import SET_CHARGING_PROFILE
 
 BACK_OFF = (1.0, 60.0)
-"""s until a process is started again: first, and at the most; as in ros/launching.py."""
+"""s until a process is started again: first, and at the most; as in bringup/launching.py."""
 GUARDED = re.compile(r'control: started, pid (\d+)')
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from charger_control.bridge.credentials import ENVIRONMENT
+from charger_control.bringup.processes import BLOCKS, with_grid_meter
 from charger_control.cli.config import NODES, disagreements, params_of, problems, warnings
 from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.options import OptionError
 from charger_control.drivers.registry import open_meter, open_pilot
 from charger_control.ros.parameters import ParameterError, check
 from charger_control.ros.params_file import values_of
-from charger_control.ros.processes import BLOCKS, with_grid_meter
 
 GOOD = """/**:
   hw_limit:

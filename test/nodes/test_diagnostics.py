@@ -10,6 +10,7 @@ import pytest
 from live_charger import LiveCharger, live_charger, wait_until
 from live_topics import Topics, topics_of
 
+from charger_control.bringup.processes import BLOCKS
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.team import TeamRequest
 from charger_control.core.vcse import TeamBudget
@@ -25,7 +26,6 @@ from charger_control.ros.interfaces import (
     TEAM_REQUEST,
     VCSE_BUDGET,
 )
-from charger_control.ros.processes import BLOCKS
 
 OK, WARN, ERROR = range(3)
 TASKS = {

@@ -12,8 +12,8 @@ import yaml
 from live_charger import CHARGER, Process, wait_until
 from live_topics import Topics, topics_of
 
+from charger_control.bringup.processes import BLOCKS
 from charger_control.ros.interfaces import DIAGNOSTICS, GRID_METER, SERVICES, TOPICS, Topic
-from charger_control.ros.processes import BLOCKS
 
 NODES = {*BLOCKS, 'bridge'}
 OF_ROS = {'/rosout', '/parameter_events'}

@@ -10,8 +10,8 @@ import rclpy
 import yaml
 from rclpy.node import Node
 
+from charger_control.bringup.processes import overrides_file, ros_arguments
 from charger_control.ros.params_file import values_of
-from charger_control.ros.processes import overrides_file, ros_arguments
 
 PATTERNS = ('/**', '/**/iso61851', '/*/iso61851', '/cp01/iso61851', '/cp02/iso61851',
             '/**/hw_limit', '/cp01/**', '/cp01/*')

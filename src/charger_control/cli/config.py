@@ -12,16 +12,22 @@ import click
 import rclpy
 
 from charger_control.bridge.config import WebConfigError
+from charger_control.bringup.depot import failsafes, parents
+from charger_control.bringup.processes import (
+    DEVICES,
+    GRID_METER,
+    PILOT,
+    TEAM_BLOCKS,
+    with_grid_meter,
+)
+from charger_control.bringup.supervisor import EXIT_CONFIG
 from charger_control.cli.config_lines import located, where_said
-from charger_control.cli.guard import EXIT_CONFIG
 from charger_control.core.vcse import check_no_cycle
 from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import open_meter, open_pilot
 from charger_control.nearest import did_you_mean
-from charger_control.ros.depot import failsafes, parents
 from charger_control.ros.parameters import OF_ALL, Param, ParameterError, check
 from charger_control.ros.params_file import refuse_bare, sections_of, values_of
-from charger_control.ros.processes import DEVICES, GRID_METER, PILOT, TEAM_BLOCKS, with_grid_meter
 
 NODES = {
     'fiscal_meter': 'nodes.fiscal_meter', 'grid_meter': 'nodes.fiscal_meter',

@@ -1,1 +1,1 @@
-"""What all nodes share: topics and QoS, parameters, conversion, diagnostics, the runner."""
+"""ROS glue that all nodes share: topics and QoS, parameters, conversion, diagnostics, runner."""

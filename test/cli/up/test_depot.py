@@ -14,9 +14,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from charger_control.bringup.depot_simulated import NAME, DepotPlan, Said
+from charger_control.bringup.supervisor import Guard, Spec
 from charger_control.cli.depot.kill import children, kill_of
-from charger_control.cli.depot_plan import NAME, DepotPlan, Said
-from charger_control.cli.guard import Guard, Spec
 from charger_control.cli.main import main
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import values_of

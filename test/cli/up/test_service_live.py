@@ -18,7 +18,7 @@ import pytest
 from live_charger import CHARGER, LiveCharger, boottime, drawn, wait_until
 from live_unit import MARK, Unit
 
-from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.bringup.supervisor import EXIT_CONFIG
 
 STANDS = 2.0
 """s that an offer may stand after any kill (architecture.md, invariant 6)."""

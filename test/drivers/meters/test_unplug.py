@@ -12,7 +12,7 @@ import pytest
 from fake_rtu import Line
 from meter_peers import Golden
 
-from charger_control.cli.sim_line import SteppedBuses
+from charger_control.bringup.stepped_line import SteppedBuses
 from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
 from charger_control.core.heard import Heard
 from charger_control.drivers import registry

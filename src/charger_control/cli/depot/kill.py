@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from charger_control.cli.depot_plan import NAME
+from charger_control.bringup.depot_simulated import NAME
 
 
 def kill_of(supervisor: int, name: str) -> int:

@@ -10,8 +10,8 @@ from types import FrameType
 
 import click
 
+from charger_control.bringup.depot_simulated import MOST_CHARGERS, NAME, SIM, DepotPlan, Said
 from charger_control.cli.depot.kill import kill_of
-from charger_control.cli.depot_plan import MOST_CHARGERS, NAME, SIM, DepotPlan, Said
 from charger_control.cli.simulation.sim import LINGER
 from charger_control.ros.machine import ancestors
 from charger_control.ros.parameters import ParameterError

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from charger_control.bringup.depot import SIM_AMPERAGE
+from charger_control.bringup.depot_simulated import SIM_OTHER_LOADS
 from charger_control.cli.depot.picture import draw, picture_file
 from charger_control.cli.depot.plot import summary
-from charger_control.cli.depot_plan import SIM_OTHER_LOADS
-from charger_control.ros.depot import SIM_AMPERAGE
 from charger_control.sim.charge_point.scenario import ScenarioError
 from charger_control.sim.depot.grid_log import GridLog, read_night
 from charger_control.sim.depot.scenario import MOST_CHARGERS, read_depot_scenario

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.bringup.supervisor import EXIT_CONFIG
 from charger_control.cli.hardware.options import device_config, device_options
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.drivers import registry

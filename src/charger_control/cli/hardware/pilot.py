@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.bringup.supervisor import EXIT_CONFIG
 from charger_control.cli.hardware.options import device_config, device_options
 from charger_control.drivers import registry
 from charger_control.drivers.interfaces import CurrentPilot, Sample

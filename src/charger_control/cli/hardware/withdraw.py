@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
-from charger_control.cli.guard import EXIT_CONFIG
+from charger_control.bringup.processes import PILOT
+from charger_control.bringup.supervisor import EXIT_CONFIG
 from charger_control.drivers.registry import withdraw as write_no_offer
 from charger_control.ros.machine.claims import Claims
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import values_of
-from charger_control.ros.processes import PILOT
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 WITHIN = 5.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -21,10 +20,10 @@ from charger_control.sim.charge_point.charge_point import (
 )
 from charger_control.sim.charge_point.control import ControlClient
 from charger_control.sim.charge_point.process import run_process
-from charger_control.sim.charge_point.scenario import Scenario, ScenarioError, read_scenario
+from charger_control.sim.charge_point.scenario import ScenarioError, scenario_of
 from charger_control.sim.charge_point.simulator import SimulatorOptions
 from charger_control.sim.meters.sdm630 import MeterParameters
-from charger_control.sim.plant.ev_parameters import PRESETS, vehicle_of
+from charger_control.sim.plant.ev_parameters import PRESETS
 from charger_control.yaml_input import load
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
@@ -92,11 +91,15 @@ def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path
         raise click.UsageError('--board phoenix_em_eth needs --tcp: the port that it listens on')
     if link is None and not in_network:
         raise click.UsageError('Missing option --link: the path where the serial line shall appear')
+    try:
+        what_happens = scenario_of(scenario, vehicle)
+    except ScenarioError as error:
+        raise click.UsageError(str(error)) from error
     options = SimulatorOptions(
         link=link, tcp=('127.0.0.1', tcp or 0) if in_network else None, log=log,
         control=control, api=api,
         charge_point=ChargePointParameters(
-            scenario=scenario_of(scenario, vehicle), seed=seed, baudrate=baudrate,
+            scenario=what_happens, seed=seed, baudrate=baudrate,
             answer_delay=answer_delay, meter_unit=meter_unit, meter_model=meter_model,
             board_model=board, eeprom=eeprom,
             meter=MeterParameters(refresh=refresh)))
@@ -105,18 +108,6 @@ def sim(link: Path | None, scenario: Path | None, vehicle: str | None, log: Path
         run_process(options, click.echo)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def scenario_of(path: Path | None, vehicle: str | None) -> Scenario:
-    """What happens to the simulated charger. Raises click.UsageError."""
-    try:
-        scenario = read_scenario(path) if path else Scenario()
-        if vehicle is None:
-            return scenario
-        vehicle_of(vehicle)
-    except (ScenarioError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
-    return dataclasses.replace(scenario, vehicle=vehicle)
 
 
 def parsed_step(step: str) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import NoReturn
 import click
 from click.core import ParameterSource
 
-from charger_control.cli.depot_plan import NAME, SIM, DepotPlan, Said
-from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
-from charger_control.cli.places import executables, runtime_dir, share
+from charger_control.bringup.depot_simulated import NAME, SIM, DepotPlan, Said
+from charger_control.bringup.discovery import set_range
+from charger_control.bringup.places import executables, runtime_dir, share
+from charger_control.bringup.supervisor import EXIT_CONFIG, Guard, Spec
 from charger_control.cli.up.up import say
-from charger_control.ros.discovery import set_range
 from charger_control.ros.machine.claims import Claims
 from charger_control.ros.machine.shared_memory import remove_orphans
 from charger_control.ros.parameters import ParameterError

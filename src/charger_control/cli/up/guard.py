@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
-from charger_control.cli.up.up import BEAT_TIMEOUT, withdrawal
+from charger_control.bringup.supervisor import EXIT_CONFIG, Guard, Spec
+from charger_control.bringup.withdrawal import BEAT_TIMEOUT, withdrawal
 from charger_control.ros.parameters import ParameterError
 
 

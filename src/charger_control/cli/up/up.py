@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
-from charger_control.cli.places import runtime_dir, share
-from charger_control.drivers.registry import withdraw
-from charger_control.ros.discovery import RANGES, set_range
-from charger_control.ros.machine.claims import Claims
-from charger_control.ros.machine.shared_memory import remove_orphans
-from charger_control.ros.parameters import ParameterError
-from charger_control.ros.params_file import values_of
-from charger_control.ros.processes import (
+from charger_control.bringup.discovery import RANGES, set_range
+from charger_control.bringup.places import runtime_dir, share
+from charger_control.bringup.processes import (
     BLOCKS,
     PILOT,
     WITH_STATE,
@@ -31,30 +25,18 @@ from charger_control.ros.processes import (
     state_dirs,
     with_grid_meter,
 )
+from charger_control.bringup.supervisor import EXIT_CONFIG, Guard, Spec
+from charger_control.bringup.withdrawal import BEAT_TIMEOUT, withdrawal
+from charger_control.ros.machine.claims import Claims
+from charger_control.ros.machine.shared_memory import remove_orphans
+from charger_control.ros.parameters import ParameterError
+from charger_control.ros.params_file import values_of
 
-BEAT_TIMEOUT = 0.8
-"""s without a beat of the control process until it is killed and the offer withdrawn: with the
-write itself well under the 2 s that an offer may stand."""
 FAST_BEAT_TIMEOUT = 5.0
 """s; in simulated time a late process holds nothing but its own clock."""
 FAST = 'fast'
 """Folder of what a charger in simulated time keeps, made anew at each start."""
 DEFAULT_PORT = 8080
-
-
-def withdrawal(files: Sequence[Path], namespace: str) -> Callable[[], str]:
-    """A function that writes "no offer" to the pilot's board; returns '' or what went wrong."""
-    values = values_of(files, PILOT, namespace)
-    device = {name.removeprefix('device.'): value for name, value in values.items()
-              if name.startswith('device.')}
-
-    def act() -> str:
-        try:
-            return withdraw(device)
-        except ValueError as error:
-            return str(error)
-
-    return act
 
 
 @click.command()
@@ -134,7 +116,7 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
             specs = [Spec('control', [*_fast_command(speed, line, scenario, vehicle, api),
                                       *blocks, *arguments], beat_timeout=FAST_BEAT_TIMEOUT)]
         else:
-            specs = [Spec('control', [sys.executable, '-m', 'charger_control.nodes.control',
+            specs = [Spec('control', [sys.executable, '-m', 'charger_control.bringup.container',
                                       *blocks, *arguments],
                           beat_timeout=BEAT_TIMEOUT, withdraw=withdrawal(files, namespace))]
     except ParameterError as error:
@@ -187,7 +169,7 @@ def _api_of(files: Sequence[Path], namespace: str) -> str:
 def _fast_command(speed: float, line: Path, scenario: Path | None, vehicle: str | None, api: str
                   ) -> list[str]:
     """Graph and simulated devices in one process, in simulated time."""
-    return [sys.executable, '-m', 'charger_control.cli.sim_graph', '--speed', str(speed),
+    return [sys.executable, '-m', 'charger_control.bringup.stepped_graph', '--speed', str(speed),
             *_devices(line, line.parent / FAST / 'board.jsonl', scenario, vehicle, api)]
 
 

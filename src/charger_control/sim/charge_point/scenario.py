@@ -18,13 +18,14 @@ A file may also hold the list of steps alone. ``at`` is in s from the start, nev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from charger_control.sim.charge_point.actions import ACTIONS, checked, number, one_of
+from charger_control.sim.plant.ev_parameters import vehicle_of
 from charger_control.sim.plant.plant import CABLE_RATINGS
 from charger_control.yaml_input import YamlError, compose
 
@@ -83,6 +84,22 @@ def read_scenario(path: Path) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f'{path}: cannot be read ({error})') from None
     return parse_scenario(text, str(path))
+
+
+def scenario_of(path: Path | None, vehicle: str | None) -> Scenario:
+    """What happens to the simulated charger: a file's or the default one, with that vehicle.
+
+    Raises:
+        ScenarioError: the file cannot be used, or there is no such vehicle.
+    """
+    scenario = read_scenario(path) if path else Scenario()
+    if vehicle is None:
+        return scenario
+    try:
+        vehicle_of(vehicle)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from error
+    return replace(scenario, vehicle=vehicle)
 
 
 def parse_scenario(text: str, name: str = 'scenario') -> Scenario:

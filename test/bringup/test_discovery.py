@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from charger_control.ros.discovery import RANGE, set_range
+from charger_control.bringup.discovery import RANGE, set_range
 from charger_control.ros.parameters import ParameterError
 
 

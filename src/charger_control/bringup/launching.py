@@ -25,7 +25,7 @@ from launch.event_handlers import OnProcessExit, OnShutdown
 from launch.events import matches_action
 from launch.events.process import SignalProcess
 
-from charger_control.ros.discovery import RANGE, set_range
+from charger_control.bringup.discovery import RANGE, set_range
 from charger_control.ros.machine import ancestors
 from charger_control.ros.machine.claims import Claims
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from live_charger import wait_until
 
-from charger_control.cli import guard
-from charger_control.cli.guard import EXIT_CONFIG, Guard, Spec
+from charger_control.bringup import supervisor
+from charger_control.bringup.supervisor import EXIT_CONFIG, Guard, Spec
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, 'BACK_OFF', (0.05, 0.2))
+    monkeypatch.setattr(supervisor, 'BACK_OFF', (0.05, 0.2))
 
 
 def script(name: str, text: str, **how: Any) -> Spec:
@@ -74,7 +74,7 @@ def test_without_any_that_is_of_use_all_ends_and_says_why(tmp_path: Path, quick:
     program = f'''
 import sys
 sys.path[:] = {sys.path!r}
-from charger_control.cli.guard import Guard, Spec
+from charger_control.bringup.supervisor import Guard, Spec
 sys.exit(Guard([Spec('control', ['sh', '-c', 'exit 2']),
                 Spec('bridge', ['sh', '-c', 'exec sleep 60'], helps=True)]).run())
 '''

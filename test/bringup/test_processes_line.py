@@ -1,6 +1,6 @@
 """Which devices share a process: those on one port, or behind one host."""
 
-from charger_control.ros.processes import _line_of
+from charger_control.bringup.processes import _line_of
 
 
 def test_devices_behind_one_host_are_on_one_line():

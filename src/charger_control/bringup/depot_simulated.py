@@ -1,4 +1,5 @@
-"""What ``charger up --depot`` starts: the processes of ``ros/depot.py`` and, simulated, their file.
+"""What ``charger up --depot`` starts: the processes of ``bringup/depot.py`` and, simulated, their
+file.
 
 A simulated depot is the one of the parameter file with what its hardware would bring: a grid meter,
 a fuse, the wiring of the chargers, a second candidate so that there is one to take over.
@@ -15,12 +16,18 @@ from typing import Any
 import yaml
 
 from charger_control import yaml_input
-from charger_control.cli.guard import Spec
-from charger_control.cli.places import executables, runtime_dir, share
-from charger_control.ros.depot import SIM_AMPERAGE, Depot, Options, Part
+from charger_control.bringup.depot import SIM_AMPERAGE, Depot, Options, Part
+from charger_control.bringup.places import executables, runtime_dir, share
+from charger_control.bringup.processes import (
+    GRID_METER,
+    PILOT,
+    overrides_file,
+    program,
+    ros_arguments,
+)
+from charger_control.bringup.supervisor import Spec
 from charger_control.ros.parameters import ParameterError
 from charger_control.ros.params_file import PARAMETERS, load, values_of
-from charger_control.ros.processes import GRID_METER, PILOT, overrides_file, program, ros_arguments
 from charger_control.sim.depot.depot import DepotCharger
 from charger_control.sim.depot.grid import METER_UNIT
 from charger_control.sim.plant.ev_parameters import Phases

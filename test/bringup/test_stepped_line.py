@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charger_control.cli.sim_line import SteppedBuses
+from charger_control.bringup.stepped_line import SteppedBuses
 from charger_control.drivers.registry import open_meter, open_pilot
 from charger_control.sim.charge_point.charge_point import ChargePointParameters
 from charger_control.sim.charge_point.scenario import Scenario

@@ -18,12 +18,12 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 
-from charger_control.cli.sim_line import SteppedBuses
-from charger_control.cli.simulation.sim import scenario_of
-from charger_control.nodes import control
+from charger_control.bringup import container
+from charger_control.bringup.stepped_line import SteppedBuses
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.node import BlockNode
 from charger_control.sim.charge_point.charge_point import ChargePointParameters
+from charger_control.sim.charge_point.scenario import ScenarioError, scenario_of
 from charger_control.sim.charge_point.simulator import Simulator, SimulatorOptions
 
 STEP = 50_000_000
@@ -181,10 +181,10 @@ def main(argv: list[str]) -> int:
     try:
         options, speed, blocks = _options.main(argv[1:split], standalone_mode=False)
         world = World(options)
-    except (click.ClickException, OSError, ValueError) as error:
+    except (click.ClickException, ScenarioError, OSError, ValueError) as error:
         print(f'{argv[0]}: {error}', file=sys.stderr)
-        return control.EXIT_CONFIG
-    return control.main([argv[0], *blocks, *argv[split:]], world.buses,
+        return container.EXIT_CONFIG
+    return container.main([argv[0], *blocks, *argv[split:]], world.buses,
                         lambda: SimulatedTime(world, speed))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from charger_control.ros.depot import Depot, Options
+from charger_control.bringup.depot import Depot, Options
+from charger_control.bringup.processes import overrides_file
 from charger_control.ros.params_file import values_of
-from charger_control.ros.processes import overrides_file
 
 SIM = Path(__file__).parents[2] / 'config' / 'sim.yaml'
 

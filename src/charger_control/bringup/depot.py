@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from charger_control.core.vcse import check_no_cycle
-from charger_control.ros.params_file import load, values_of
-from charger_control.ros.processes import (
+from charger_control.bringup.processes import (
     CHARGER_BLOCKS,
     TEAM_BLOCKS,
     WITH_STATE,
@@ -27,6 +25,8 @@ from charger_control.ros.processes import (
     team_remaps,
     with_grid_meter,
 )
+from charger_control.core.vcse import check_no_cycle
+from charger_control.ros.params_file import load, values_of
 
 Values = dict[str, object]
 SIM_AMPERAGE = 10.0

@@ -15,8 +15,8 @@ pytest.importorskip('launch.actions', reason=NO_LAUNCH)
 from launch import LaunchDescription, LaunchService
 from launch.actions import OpaqueFunction, Shutdown, TimerAction
 
-from charger_control.ros import launching
-from charger_control.ros.launching import Kept
+from charger_control.bringup import launching
+from charger_control.bringup.launching import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
