@@ -11,8 +11,8 @@ setup(
     version='0.1.0',
     package_dir={'': 'src'},
     packages=find_packages('src'),
-    package_data={NAME: ['py.typed', 'drivers/tables/*.yaml', 'bridge/openapi.yaml',
-                         'bridge/static/*']},
+    package_data={NAME: ['py.typed', 'drivers/tables/*.yaml', 'bridges/web/openapi.yaml',
+                         'bridges/web/static/*']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -29,7 +29,7 @@ setup(
     entry_points={
         'console_scripts': [
             'charger = charger_control.cli.main:main',
-            'bridge = charger_control.bridge.node:main',
+            'bridge = charger_control.bridges.web.node:main',
             # one executable per block for `ros2 run` and `ros2 launch`, and one that runs several
             # blocks in one process (those that share a serial line)
             'control = charger_control.bringup.container:main',

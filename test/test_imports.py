@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / 'src' / 'charger_control'
-RANK = {'core': 0, 'drivers': 1, 'sim': 1, 'store': 1, 'ros': 2, 'nodes': 3, 'bridge': 3,
-        'bringup': 4, 'cli': 5}
+RANK = {'core': 0, 'drivers': 1, 'sim': 1, 'store': 1, 'ros': 2, 'nodes': 3, 'bridges': 3,
+        'bringup': 4, 'cli': 5, 'bridge': 6}
 FILES = sorted(SOURCE.rglob('*.py'))
 
 

@@ -15,7 +15,7 @@ import rclpy
 from flask import Flask, jsonify
 from flask_sock import Sock
 
-from charger_control.bridge import documents
+from charger_control.bridges.graph import documents
 from charger_control.ros import interfaces
 from charger_control.ros.node import BlockNode
 

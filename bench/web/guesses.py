@@ -13,9 +13,9 @@ import random
 import statistics
 import time
 
-from charger_control.bridge.credentials import Credential, hash_secret
-from charger_control.bridge.errors import RequestError
-from charger_control.bridge.gate import Gate
+from charger_control.bridges.graph.errors import RequestError
+from charger_control.bridges.web.access.credentials import Credential, hash_secret
+from charger_control.bridges.web.access.gate import Gate
 
 COST = (1024, 8, 1)
 """A cheap hash: what it takes is the same for every guess, and would hide what is not."""

@@ -60,7 +60,7 @@ def free_port() -> int:
 def server(name: str) -> Iterator[tuple[int, int]]:
     """Pid and port of a bridge; NotHereError where a peer is not installed."""
     if name == 'ours':
-        with process(sys.executable, '-m', 'charger_control.bridge.node', '--ros-args', '-r',
+        with process(sys.executable, '-m', 'charger_control.bridges.web.node', '--ros-args', '-r',
                      '__ns:=/charger', '-p', 'port:=0', '-p', 'max_clients:=600', '-p',
                      'max_rate:=1000.0', ready='serving') as (pid, line):
             yield pid, int(re.findall(r'http://127\.0\.0\.1:(\d+)/', line)[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from charger_control.bridge.credentials import ENVIRONMENT
+from charger_control.bridges.web.access.credentials import ENVIRONMENT
 from charger_control.bringup.processes import BLOCKS, with_grid_meter
 from charger_control.cli.config import NODES, disagreements, params_of, problems, warnings
 from charger_control.drivers.lines.bus import Buses

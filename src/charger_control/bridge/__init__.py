@@ -1,1 +1,1 @@
-"""REST and WebSocket: the graph as web clients know it."""
+"""Where `charger credentials` was before: kept for scripts."""

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import rclpy
 
-from charger_control.bridge.config import WebConfigError
+from charger_control.bridges.web.server.config import WebConfigError
 from charger_control.bringup.depot import failsafes, parents
 from charger_control.bringup.processes import (
     DEVICES,
@@ -34,10 +34,10 @@ NODES = {
     'hw_limit': 'nodes.hw_limit', 'smart_charging': 'nodes.smart_charging', 'api': 'nodes.api',
     'cppwm_controller': 'nodes.cppwm_controller', 'iso61851': 'nodes.iso61851',
     'team': 'nodes.team', 'vcse': 'nodes.vcse', 'session': 'nodes.session',
-    'bridge': 'bridge.node',
+    'bridge': 'bridges.web.node',
 }
 """Node name -> module with its PARAMS and, where parameters must fit together, config_of."""
-LOOKS = {'bridge': 'bridge.config_check'}
+LOOKS = {'bridge': 'bridges.web.config_check'}
 """Node name -> module whose ``check`` looks at what parameters name, instead of config_of."""
 TEAM_LIKE = frozenset({*TEAM_BLOCKS, GRID_METER})
 """Nodes of a team; the others are a charger's."""

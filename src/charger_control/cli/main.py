@@ -17,6 +17,7 @@ COMMANDS = {
     'config': 'check configuration files',
     'reset-fault': 'clear a latched fault, after a look at the hardware',
     'withdraw': 'write "no offer" to the board of a charger that was killed',
+    'credentials': 'make a line of the credentials file, for a client of the bridge',
     'session': 'charging sessions on record',
     'profiles': 'OCPP charging profiles: what they allow in the coming 24 h; list, set, clear',
     'team': 'load sharing: what-if for a team',
@@ -32,7 +33,7 @@ MODULES = {
     'probe': 'hardware.probe', 'meter': 'hardware.meter', 'pilot': 'hardware.pilot',
     'reset-fault': 'hardware.reset_fault', 'withdraw': 'hardware.withdraw',
     'sim': 'simulation.sim', 'simulate': 'simulation.simulate',
-    'config': 'config',
+    'config': 'config', 'credentials': 'credentials',
 }
 """Where it is, below cli/; the function has the name of the command, '-' as '_'."""
 

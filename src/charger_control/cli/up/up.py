@@ -123,7 +123,7 @@ def up(configs: tuple[Path, ...], sim: bool, scenario: Path | None, vehicle: str
         say(str(error))
         sys.exit(EXIT_CONFIG)
     if not no_bridge:
-        specs.append(Spec('bridge', [sys.executable, '-m', 'charger_control.bridge.node',
+        specs.append(Spec('bridge', [sys.executable, '-m', 'charger_control.bridges.web.node',
                                      *arguments], stop_time=5.0, helps=True))
     if line is not None and speed is None:
         specs.append(Spec('sim', _sim_command(line, scenario, vehicle, api), stop_time=3.0,

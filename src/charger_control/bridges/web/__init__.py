@@ -1,0 +1,1 @@
+"""REST, WebSocket and pages: the graph as web clients know it."""

@@ -1,0 +1,1 @@
+"""Who may ask: credentials and the gate that every request passes."""

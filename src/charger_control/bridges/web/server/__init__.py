@@ -1,0 +1,1 @@
+"""The server: address, TLS, connections, fan-out of frames."""
