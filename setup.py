@@ -3,8 +3,8 @@ from glob import glob
 from setuptools import find_packages, setup
 
 NAME = 'charger_control'
-BLOCKS = ['fiscal_meter', 'hw_limit', 'smart_charging', 'api', 'cppwm_controller', 'iso61851',
-          'team', 'vcse', 'session']
+BLOCKS = ['fiscal_meter', 'hw_limit', 'smart_charging.node', 'api', 'cppwm_controller.node',
+          'iso61851', 'team', 'vcse', 'session']
 
 setup(
     name=NAME,
@@ -33,7 +33,7 @@ setup(
             # one executable per block for `ros2 run` and `ros2 launch`, and one that runs several
             # blocks in one process (those that share a serial line)
             'control = charger_control.bringup.container:main',
-            *[f'{block} = charger_control.nodes.{block}:main' for block in BLOCKS],
+            *[f'{block.split(".")[0]} = charger_control.nodes.{block}:main' for block in BLOCKS],
         ],
     },
 )

@@ -89,7 +89,7 @@ class Instrumented:
 
         from charger_control.bringup.processes import ros_arguments  # noqa: PLC0415
         from charger_control.drivers.lines.bus import Buses  # noqa: PLC0415
-        from charger_control.nodes.cppwm_controller import CppwmController  # noqa: PLC0415
+        from charger_control.nodes.cppwm_controller.node import CppwmController  # noqa: PLC0415
         from charger_control.nodes.fiscal_meter import FiscalMeter  # noqa: PLC0415
         from charger_control.nodes.hw_limit import HwLimit  # noqa: PLC0415
         from charger_control.nodes.iso61851 import Iso61851  # noqa: PLC0415

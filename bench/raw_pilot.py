@@ -180,11 +180,11 @@ def in_graph(trials: int) -> dict[str, float]:
     from rclpy.parameter import Parameter  # noqa: PLC0415
 
     from charger_control.nodes.api import Api  # noqa: PLC0415
-    from charger_control.nodes.cppwm_controller import CppwmController  # noqa: PLC0415
+    from charger_control.nodes.cppwm_controller.node import CppwmController  # noqa: PLC0415
     from charger_control.nodes.hw_limit import HwLimit  # noqa: PLC0415
     from charger_control.nodes.iso61851 import Iso61851  # noqa: PLC0415
     from charger_control.nodes.session import Session  # noqa: PLC0415
-    from charger_control.nodes.smart_charging import SmartCharging  # noqa: PLC0415
+    from charger_control.nodes.smart_charging.node import SmartCharging  # noqa: PLC0415
     from charger_control.nodes.team import Team  # noqa: PLC0415
     from charger_control.nodes.vcse import Vcse  # noqa: PLC0415
     from charger_control.ros.convert import duration  # noqa: PLC0415

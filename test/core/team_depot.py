@@ -19,7 +19,7 @@ from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.limits import FOREVER, AmperageLimit
 from charger_control.core.team import Leader, TeamConfig
 from charger_control.core.vcse import TeamBudget
-from charger_control.nodes.membership import PARAMS, Membership
+from charger_control.nodes.team_member import PARAMS, Membership
 
 TICK = 0.1
 OBEYS = 5.9

@@ -9,9 +9,9 @@ import pytest
 
 from charger_control.core.cppwm_controller import AvailableAmperage
 from charger_control.nodes.api import Api
-from charger_control.nodes.cppwm_controller import CppwmController
+from charger_control.nodes.cppwm_controller.node import CppwmController
 from charger_control.nodes.hw_limit import HwLimit
-from charger_control.nodes.smart_charging import SmartCharging
+from charger_control.nodes.smart_charging.node import SmartCharging
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.faults import EndProcessError
 from charger_control.ros.interfaces import AVAILABLE, DECISION, LIMIT_API, LIMIT_HW, SET_LIMITS

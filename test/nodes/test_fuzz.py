@@ -12,11 +12,11 @@ from builtin_interfaces.msg import Duration, Time
 
 from charger_control.drivers.interfaces import Sample
 from charger_control.nodes.api import Api
-from charger_control.nodes.cppwm_controller import CppwmController
+from charger_control.nodes.cppwm_controller.node import CppwmController
 from charger_control.nodes.hw_limit import HwLimit
 from charger_control.nodes.iso61851 import Iso61851
 from charger_control.nodes.session import Session
-from charger_control.nodes.smart_charging import SmartCharging
+from charger_control.nodes.smart_charging.node import SmartCharging
 from charger_control.nodes.team import Team
 from charger_control.nodes.vcse import Vcse
 from charger_control.ros import interfaces

@@ -26,7 +26,8 @@ CLASSES = {
     'vcse': 'Vcse',
     'session': 'Session',
 }
-MODULES = {'grid_meter': 'fiscal_meter'}
+MODULES = {'grid_meter': 'fiscal_meter', 'smart_charging': 'smart_charging.node',
+           'cppwm_controller': 'cppwm_controller.node'}
 WITH_DEVICE = frozenset({'fiscal_meter', 'grid_meter', 'iso61851'})
 
 

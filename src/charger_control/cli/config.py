@@ -31,8 +31,8 @@ from charger_control.ros.params_file import refuse_bare, sections_of, values_of
 
 NODES = {
     'fiscal_meter': 'nodes.fiscal_meter', 'grid_meter': 'nodes.fiscal_meter',
-    'hw_limit': 'nodes.hw_limit', 'smart_charging': 'nodes.smart_charging', 'api': 'nodes.api',
-    'cppwm_controller': 'nodes.cppwm_controller', 'iso61851': 'nodes.iso61851',
+    'hw_limit': 'nodes.hw_limit', 'smart_charging': 'nodes.smart_charging.node', 'api': 'nodes.api',
+    'cppwm_controller': 'nodes.cppwm_controller.node', 'iso61851': 'nodes.iso61851',
     'team': 'nodes.team', 'vcse': 'nodes.vcse', 'session': 'nodes.session',
     'bridge': 'bridges.web.node',
 }

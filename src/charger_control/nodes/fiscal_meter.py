@@ -13,7 +13,7 @@ from charger_control.core.heard import Heard
 from charger_control.drivers.interfaces import SigningMeter
 from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import check_meter, open_meter
-from charger_control.nodes.signing_records import SigningRecords
+from charger_control.nodes.fiscal_meter_signing import SigningRecords
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import GRID_METER, METER, TRANSACTION, Topic
 from charger_control.ros.node import BlockNode

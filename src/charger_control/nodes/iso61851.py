@@ -11,8 +11,8 @@ from charger_control.core.words import fault_sentence
 from charger_control.drivers.interfaces import Pilot
 from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import check_pilot, open_pilot, switches_phases
-from charger_control.nodes.latch_keeper import LatchKeeper
-from charger_control.nodes.pilot_drive import RAW_PARAMS, WAKE_PARAMS, drive_of
+from charger_control.nodes.iso61851_drive import RAW_PARAMS, WAKE_PARAMS, drive_of
+from charger_control.nodes.iso61851_latch import LatchKeeper
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, METER, RESET_FAULT
 from charger_control.ros.machine.inhibitor import SleepInhibitor

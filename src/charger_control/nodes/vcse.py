@@ -14,9 +14,9 @@ from charger_control.core.vcse import Dimming, TeamBudget, VcseConfig
 from charger_control.core.vcse import Vcse as Budgeter
 from charger_control.core.vcse.grid_watch import DRAWN_TIMEOUT
 from charger_control.core.voices import Voices
-from charger_control.nodes import parent_team
-from charger_control.nodes.membership import first_sequence
-from charger_control.nodes.parent_team import ParentTeam
+from charger_control.nodes import team_parent
+from charger_control.nodes.team_member import first_sequence
+from charger_control.nodes.team_parent import ParentTeam
 from charger_control.ros.convert import duration
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
@@ -72,7 +72,7 @@ PARAMS = (
           's', low=1.0, high=3600.0),
     Param('dimming_failsafe_power', 4200.0, 'what the team may draw together without a heartbeat, '
           'also before the first', 'W', low=0.0, high=10_000_000.0),
-    *parent_team.PARAMS,
+    *team_parent.PARAMS,
     Param('valid_for', 10.0, 'how long a budget holds', 's', low=2.0, high=60.0),
     Param('rate', 1.0, 'how often the budget is repeated', 'Hz', low=0.5, high=10.0),
     Param('state_dir', '', 'where the number of starts is kept, with a parent; empty: '
@@ -129,7 +129,7 @@ class Vcse(BlockNode):
 
     def _join(self) -> ParentTeam:
         store = Store(store_file(self.values['state_dir'], self.get_namespace()))
-        sequence = first_sequence(store, self.wall(), parent_team.ROOM)
+        sequence = first_sequence(store, self.wall(), team_parent.ROOM)
         store.close()
         self.hear(PARENT_ALLOCATION, self._on_parent)
         self.every(LOOK, self._ask)

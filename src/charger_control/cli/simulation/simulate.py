@@ -159,7 +159,7 @@ def _controller(trim: float, gains: Sequence[tuple[str, float]]) -> ControllerCo
     if not gains:
         return config
     # the ranges stand with the node's parameters; it is imported only when they are needed
-    from charger_control.nodes.cppwm_controller import PARAMS  # noqa: PLC0415
+    from charger_control.nodes.cppwm_controller.node import PARAMS  # noqa: PLC0415
     known = {param.name.removeprefix('pi.'): param for param in PARAMS
              if param.name.startswith('pi.')}
     for name, value in gains:

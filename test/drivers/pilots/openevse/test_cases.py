@@ -6,7 +6,7 @@ from board_on_clock import BoardOnClock
 from openevse_on_clock import asked, charging, closings, is_hot, leaks, no_ground, sound
 
 from charger_control.drivers.interfaces import KeptFault
-from charger_control.nodes.pilot_drive import CurrentDrive
+from charger_control.nodes.iso61851_drive import CurrentDrive
 from charger_control.sim.boards.openevse_rules import Flag, State
 
 EXPECTED = {

@@ -12,7 +12,7 @@ from charger_control.core.cppwm_controller import ControllerConfig, Flags
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.pi import PiConfig
-from charger_control.nodes.cppwm_controller import PARAMS, CppwmController, config_of
+from charger_control.nodes.cppwm_controller.node import PARAMS, CppwmController, config_of
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import AVAILABLE, CHARGING, CONTROL_PILOT, DECISION, METER
 from charger_control.store import store_file

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from charger_control.core.cppwm_controller import Decision, Flags
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.nodes.decision_log import PACE, DecisionLog
+from charger_control.nodes.cppwm_controller.decision_log import PACE, DecisionLog
 
 FAULTY = Decision(reason='fault: CpShortCircuit', limit_source='hw', flags=Flags.FAULT)
 PILOT = ControlPilot('C', 'C2', 16.0)

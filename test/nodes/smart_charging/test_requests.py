@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from charger_control.core.smart_charging import OcppVersion, Purpose, RateUnit, Station
-from charger_control.nodes.profile_input import (
+from charger_control.nodes.smart_charging.requests import (
     LARGEST_REQUEST,
     RequestError,
     clear_request,

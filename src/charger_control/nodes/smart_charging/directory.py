@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charger_control.core.smart_charging import Profile
-from charger_control.nodes.profile_input import LARGEST_REQUEST, RequestError
+from charger_control.nodes.smart_charging.requests import LARGEST_REQUEST, RequestError
 
 WATCH_PERIOD = 1.0
 """s between two looks at the directory."""

@@ -10,8 +10,8 @@ import pytest
 
 from charger_control.core.limits import NAN, AmperageLimit
 from charger_control.core.smart_charging import Installation, ProfileRejected, Reason
-from charger_control.nodes.profile_changes import STORE_TIMEOUT, ProfileChanges, raises
-from charger_control.nodes.profile_input import RequestError
+from charger_control.nodes.smart_charging.changes import STORE_TIMEOUT, ProfileChanges, raises
+from charger_control.nodes.smart_charging.requests import RequestError
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""latch_keeper.py: a fault that only a person clears outlives restarts, and an unreadable store."""
+"""nodes/iso61851_latch.py: a fault that only a person clears outlives restarts, and an unreadable
+store."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from charger_control.core.iso61851.faults import UNREADABLE, WELDED
 from charger_control.core.limits import AmperageLimit
 from charger_control.drivers.interfaces import KeptFault, Sample
 from charger_control.nodes.iso61851 import Iso61851
-from charger_control.nodes.latch_keeper import KEY, RETRY_PERIOD, ROOM, Latched, LatchKeeper
+from charger_control.nodes.iso61851_latch import KEY, RETRY_PERIOD, ROOM, Latched, LatchKeeper
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import AVAILABLE, CONTROL_PILOT, LIMIT_HW, RESET_FAULT
 from charger_control.sim.boards.openevse_rules import HARD_FAULT_TIME, Flag, State

@@ -24,7 +24,7 @@ from charger_control.drivers.interfaces import (
     Sample,
     VehicleWaker,
 )
-from charger_control.nodes.latch_keeper import Latched
+from charger_control.nodes.iso61851_latch import Latched
 from charger_control.ros.parameters import Param
 
 T = TypeVar('T')

@@ -27,8 +27,8 @@ from charger_control.core.heard import Heard
 from charger_control.core.limits import NAN, AmperageLimit, in_force
 from charger_control.core.moment import Moment
 from charger_control.core.session import Transaction
-from charger_control.nodes import smart_charging
-from charger_control.nodes.smart_charging import PARAMS, SmartCharging, config_of
+from charger_control.nodes.smart_charging import node as smart_charging
+from charger_control.nodes.smart_charging.node import PARAMS, SmartCharging, config_of
 from charger_control.ros.convert import from_message
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import (
@@ -286,7 +286,7 @@ def test_what_raises_is_on_the_disk_before_it_is_in_force(csms: Csms) -> None:
 
 NODE = """
 import sys
-from charger_control.nodes.smart_charging import main
+from charger_control.nodes.smart_charging.node import main
 sys.exit(main())
 """
 

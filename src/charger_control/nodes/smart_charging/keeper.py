@@ -9,11 +9,11 @@ from pathlib import Path
 
 from charger_control.core.limits import AmperageLimit
 from charger_control.core.smart_charging import Installation, Running, Station
-from charger_control.nodes.profile_book import ProfileBook
-from charger_control.nodes.profile_changes import Done, Make, ProfileChanges
-from charger_control.nodes.profile_directory import FileChange, ProfileDirectory
-from charger_control.nodes.profile_input import set_request
-from charger_control.nodes.profile_worker import Worker
+from charger_control.nodes.smart_charging.book import ProfileBook
+from charger_control.nodes.smart_charging.changes import Done, Make, ProfileChanges
+from charger_control.nodes.smart_charging.directory import FileChange, ProfileDirectory
+from charger_control.nodes.smart_charging.requests import set_request
+from charger_control.nodes.smart_charging.worker import Worker
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.node import BlockNode
 from charger_control.store import Store

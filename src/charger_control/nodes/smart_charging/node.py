@@ -22,10 +22,10 @@ from charger_control.core.smart_charging import (
     Transaction,
 )
 from charger_control.core.smart_charging import SmartCharging as Decider
-from charger_control.nodes.profile_changes import STORE_TIMEOUT
-from charger_control.nodes.profile_input import RequestError
-from charger_control.nodes.profile_keeper import ProfileKeeper
-from charger_control.nodes.profile_services import ProfileServices
+from charger_control.nodes.smart_charging.changes import STORE_TIMEOUT
+from charger_control.nodes.smart_charging.keeper import ProfileKeeper
+from charger_control.nodes.smart_charging.requests import RequestError
+from charger_control.nodes.smart_charging.services import ProfileServices
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
     DECISION,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from charger_control.core.limits import AmperageLimit
 from charger_control.core.smart_charging import Installation, ProfileRejected
-from charger_control.nodes.profile_book import ProfileBook
-from charger_control.nodes.profile_input import RequestError, rejection
+from charger_control.nodes.smart_charging.book import ProfileBook
+from charger_control.nodes.smart_charging.requests import RequestError, rejection
 
 STORE_TIMEOUT = 1.5
 """s that a change waits for the store."""

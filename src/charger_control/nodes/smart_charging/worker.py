@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from charger_control.nodes.profile_input import RequestError
+from charger_control.nodes.smart_charging.requests import RequestError
 from charger_control.ros.node import BlockNode
 
 MAX_WAITING = 32

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from charger_control.core.smart_charging import Profile, Station
-from charger_control.nodes.profile_directory import FileChange, ProfileDirectory
-from charger_control.nodes.profile_input import LARGEST_REQUEST, set_request
+from charger_control.nodes.smart_charging.directory import FileChange, ProfileDirectory
+from charger_control.nodes.smart_charging.requests import LARGEST_REQUEST, set_request
 
 PERIOD = 0.02
 

@@ -16,15 +16,15 @@ from charger_control.core.smart_charging import (
     composite_schedule,
     write_composite_schedule,
 )
-from charger_control.nodes.profile_book import documents
-from charger_control.nodes.profile_input import (
+from charger_control.nodes.smart_charging.book import documents
+from charger_control.nodes.smart_charging.keeper import ProfileKeeper
+from charger_control.nodes.smart_charging.requests import (
     RequestError,
     clear_request,
     composite_request,
     set_request,
     version_of,
 )
-from charger_control.nodes.profile_keeper import ProfileKeeper
 from charger_control.ros.interfaces import (
     CLEAR_CHARGING_PROFILE,
     GET_CHARGING_PROFILES,

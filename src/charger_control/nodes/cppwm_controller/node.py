@@ -25,10 +25,10 @@ from charger_control.core.moment import Moment
 from charger_control.core.pi import PiConfig
 from charger_control.core.team import TeamAllocation
 from charger_control.core.words import sentence
-from charger_control.nodes import membership
-from charger_control.nodes.closings_keeper import ClosingsKeeper
-from charger_control.nodes.decision_log import DecisionLog
-from charger_control.nodes.membership import Membership, first_sequence
+from charger_control.nodes import team_member
+from charger_control.nodes.cppwm_controller.closings import ClosingsKeeper
+from charger_control.nodes.cppwm_controller.decision_log import DecisionLog
+from charger_control.nodes.team_member import Membership, first_sequence
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
     AVAILABLE,
@@ -105,7 +105,7 @@ PARAMS = (
     Param('closings_per_hour', 12, 'contactor closings allowed in any hour', low=1, high=60),
     *(Param(f'pi.{name}', getattr(_PI, name), about, unit, low=low, high=high)
       for name, about, unit, low, high in _PI_RANGES),
-    *membership.PARAMS,
+    *team_member.PARAMS,
     Param('state_dir', '', "where the number of starts and the contactor's closings are kept; "
           'empty: ~/.local/state/charger_control/<namespace>'),
 )
@@ -113,7 +113,7 @@ PARAMS = (
 
 def config_of(values: dict[str, Any]) -> ControllerConfig:
     """The block's configuration from the parameters; ValueError for a bad combination."""
-    membership.check(values)
+    team_member.check(values)
     return ControllerConfig(
         sources=tuple(values['sources']), has_phase_shutoff=values['has_phase_shutoff'],
         closed_loop=values['closed_loop'],
@@ -198,8 +198,8 @@ class CppwmController(BlockNode):
 
     def _step(self) -> Result:
         now = self.now()
-        membership = self._membership
-        result = self._controller.step(now, membership and membership.allocation(now))
+        team_member = self._membership
+        result = self._controller.step(now, team_member and team_member.allocation(now))
         before = None if self._result is None else self._result.decision
         self._result = result
         self._closings.keep(now)
@@ -211,8 +211,8 @@ class CppwmController(BlockNode):
         said = self._log.note(now, result.decision, pilot)
         if said:
             self.get_logger().info(said)
-        if membership is not None:
-            membership.ask(now, result, pilot)
+        if team_member is not None:
+            team_member.ask(now, result, pilot)
         return result
 
     def _live_pilot(self, decision: Decision) -> ControlPilot | None:

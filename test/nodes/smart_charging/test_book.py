@@ -25,7 +25,7 @@ from charger_control.core.smart_charging import (
     Station,
     Transaction,
 )
-from charger_control.nodes.profile_book import ROOM, ProfileBook, documents
+from charger_control.nodes.smart_charging.book import ROOM, ProfileBook, documents
 from charger_control.store import Reader, Store, store_file
 
 NOW = 1_780_000_000

@@ -1,0 +1,1 @@
+"""The cppwm_controller node: the controller, its log and what it keeps."""
