@@ -30,7 +30,7 @@ os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
 
 from linux_tree import CONFIG, CONTACTOR, Computer  # noqa: E402
 
-from charger_control.core.iso61851.raw_types import RawOrder  # noqa: E402
+from charger_control.core.iso61851.raw.types import RawOrder  # noqa: E402
 from charger_control.drivers.lines.bus import Buses  # noqa: E402
 from charger_control.drivers.options import checked  # noqa: E402
 from charger_control.drivers.pilots.linux import factory as linux_factory  # noqa: E402

@@ -22,7 +22,7 @@ LAG = 0.6
 
 
 class CurrentWorld:
-    """What test_iso61851_timing.py needs of a RawWorld, for a board with its own contactor."""
+    """What iso61851/test_timing.py needs of a RawWorld, for a board with its own contactor."""
 
     def __init__(self) -> None:
         self.now = 1000.0

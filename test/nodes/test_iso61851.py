@@ -10,8 +10,8 @@ from charger_control.core.cppwm_controller import AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
-from charger_control.core.iso61851.raw_guard import GuardConfig, PilotGuard
-from charger_control.core.iso61851.raw_types import Levels, RawOrder
+from charger_control.core.iso61851.raw.guard import GuardConfig, PilotGuard
+from charger_control.core.iso61851.raw.types import Levels, RawOrder
 from charger_control.core.limits import AmperageLimit
 from charger_control.drivers.interfaces import CurrentPilot, RawPilot, Sample
 from charger_control.nodes.iso61851 import PARAMS, Iso61851

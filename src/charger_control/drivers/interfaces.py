@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import PilotReading
-from charger_control.core.iso61851.raw_types import RawOrder, RawReading
+from charger_control.core.iso61851.raw.types import RawOrder, RawReading
 
 T_co = TypeVar('T_co', covariant=True)
 Clock = Callable[[], float]

@@ -11,9 +11,9 @@ from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.duty import amperage_of_duty
 from charger_control.core.iso61851.faults import FaultConfig
-from charger_control.core.iso61851.raw_pilot import RawPilotConfig, RawPilotControl
-from charger_control.core.iso61851.raw_sequence import PhaseConfig
-from charger_control.core.iso61851.raw_types import STEADY_HIGH, Event, RawOrder
+from charger_control.core.iso61851.raw.block import RawPilotConfig, RawPilotControl
+from charger_control.core.iso61851.raw.sequence import PhaseConfig
+from charger_control.core.iso61851.raw.types import STEADY_HIGH, Event, RawOrder
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.drivers.interfaces import (

@@ -17,7 +17,7 @@ from charger_control.core.iso61851.faults import (
     Since,
 )
 from charger_control.core.iso61851.inputs import PilotInputs
-from charger_control.core.iso61851.raw_types import Event, EventKind
+from charger_control.core.iso61851.raw.types import Event, EventKind
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot, PilotReading
 from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.iso61851.raw_types import Event, EventKind
+from charger_control.core.iso61851.raw.types import Event, EventKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from linux_tree import (
     raw_of,
 )
 
-from charger_control.core.iso61851.raw_types import RawOrder
+from charger_control.core.iso61851.raw.types import RawOrder
 from charger_control.drivers import registry
 from charger_control.drivers.interfaces import CurrentPilot, DeviceError, RawPilot
 from charger_control.drivers.lines.bus import Buses
@@ -389,7 +389,7 @@ import sys, time
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from linux_tree import CONFIG, FakeGpiod
-from charger_control.core.iso61851.raw_types import RawOrder
+from charger_control.core.iso61851.raw.types import RawOrder
 from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.options import checked
 from charger_control.drivers.pilots.linux import factory as linux_factory

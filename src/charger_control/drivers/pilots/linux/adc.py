@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from charger_control.core.iso61851.raw_levels import plateaus
+from charger_control.core.iso61851.raw.levels import plateaus
 from charger_control.drivers.interfaces import DeviceError
 from charger_control.drivers.pilots.linux import sysfs
 from charger_control.drivers.pilots.linux.sysfs import Attribute

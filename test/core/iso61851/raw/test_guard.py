@@ -1,11 +1,11 @@
-"""raw_guard.py: what the sampling thread allows, refuses and does by itself."""
+"""raw/guard.py: what the sampling thread allows, refuses and does by itself."""
 
 import math
 
 import pytest
 
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851.raw_guard import (
+from charger_control.core.iso61851.raw.guard import (
     DARK,
     DEAD,
     DIODE,
@@ -15,7 +15,7 @@ from charger_control.core.iso61851.raw_guard import (
     GuardConfig,
     PilotGuard,
 )
-from charger_control.core.iso61851.raw_types import STEADY_HIGH, STEADY_LOW, Levels, RawOrder
+from charger_control.core.iso61851.raw.types import STEADY_HIGH, STEADY_LOW, Levels, RawOrder
 
 PERIOD, PWM = 0.005, 16 / 60
 

@@ -11,10 +11,10 @@ from current_world import CurrentWorld, looser
 from raw_world import Load, RawWorld
 
 from charger_control.core.iso61851.faults import FaultConfig
-from charger_control.core.iso61851.raw_sequence import PhaseConfig
+from charger_control.core.iso61851.raw.sequence import PhaseConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
 
-ROWS = yaml.safe_load((Path(__file__).parent / 'data' / 'iso61851_timing.yaml').read_text())
+ROWS = yaml.safe_load((Path(__file__).parents[1] / 'data' / 'iso61851_timing.yaml').read_text())
 CASES = [pytest.param(row, case, id=f'{row["row"]}-{number}')
          for row in ROWS for number, case in enumerate(row['cases'], 1)]
 OURS = [pytest.param(row, case, id=f'{row["row"]}-{number}') for row in ROWS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from charger_control.core.iso61851.raw_types import Event, EventKind, RawReading
+from charger_control.core.iso61851.raw.types import Event, EventKind, RawReading
 
 
 class Stage(Enum):

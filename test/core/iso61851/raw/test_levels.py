@@ -1,4 +1,4 @@
-"""raw_levels.py and proximity.py: from volts to states, and the vote that opens the contactor."""
+"""raw/levels.py and proximity.py: from volts to states, and the vote that opens the contactor."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charger_control.core.iso61851.proximity import cable_amperage
-from charger_control.core.iso61851.raw_levels import (
+from charger_control.core.iso61851.raw.levels import (
     LOST_TIME,
     DiodeCheck,
     LetterDecoder,
@@ -17,7 +17,7 @@ from charger_control.core.iso61851.raw_levels import (
     must_open,
     plateaus,
 )
-from charger_control.core.iso61851.raw_types import Levels
+from charger_control.core.iso61851.raw.types import Levels
 from charger_control.sim.plant.pilot_line import letter_of_level as witness
 
 NAN = math.nan

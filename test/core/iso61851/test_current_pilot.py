@@ -7,7 +7,7 @@ import pytest
 from charge_point import PilotDesk
 
 from charger_control.core.cppwm_controller import AvailableAmperage
-from charger_control.core.iso61851.raw_types import EventKind
+from charger_control.core.iso61851.raw.types import EventKind
 from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.core.limits import AmperageLimit
 

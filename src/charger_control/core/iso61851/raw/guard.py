@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851.raw_levels import (
+from charger_control.core.iso61851.raw.levels import (
     LOST_TIME,
     VOTES,
     DiodeCheck,
     LetterDecoder,
     must_open,
 )
-from charger_control.core.iso61851.raw_types import (
+from charger_control.core.iso61851.raw.types import (
     STEADY_HIGH,
     STEADY_LOW,
     Levels,

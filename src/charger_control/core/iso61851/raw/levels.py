@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from charger_control.core.iso61851.raw_types import Levels
+from charger_control.core.iso61851.raw.types import Levels
 from charger_control.core.limits import NAN
 
 EDGES = (('A', 10.5), ('B', 7.5), ('C', 4.5), ('D', 1.5), ('E', -1.5))

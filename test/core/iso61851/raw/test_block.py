@@ -16,7 +16,7 @@ from charger_control.core.iso61851.faults import (
     WELDED,
     FaultConfig,
 )
-from charger_control.core.iso61851.raw_sequence import PhaseConfig
+from charger_control.core.iso61851.raw.sequence import PhaseConfig
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
 from charger_control.core.limits import MAX_AMPERAGE, AmperageLimit

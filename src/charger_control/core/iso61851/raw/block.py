@@ -1,6 +1,6 @@
 """ISO 61851 where nobody else does it: the block for a RawPilot (duty, levels, contactor).
 
-The driver's thread samples and guards (raw_guard.py); here, at the node's tick, it is decided what
+The driver's thread samples and guards (guard.py); here, at the node's tick, it is decided what
 the pilot says, whether the contactor may be closed, and what is wrong. Figures: domain.md 1.5-1.8;
 docs/architecture.md, What is commanded and Faults.
 """
@@ -14,13 +14,9 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851.duty import amperage_of_duty, duty_of_amperage
 from charger_control.core.iso61851.faults import BOARD, CP_SHORT, FaultConfig, Faults, Since
 from charger_control.core.iso61851.inputs import PilotInputs
-from charger_control.core.iso61851.raw_guard import DEAD
-from charger_control.core.iso61851.raw_sequence import (
-    PhaseConfig,
-    PhaseSwitch,
-    Stage,
-)
-from charger_control.core.iso61851.raw_types import (
+from charger_control.core.iso61851.raw.guard import DEAD
+from charger_control.core.iso61851.raw.sequence import PhaseConfig, PhaseSwitch, Stage
+from charger_control.core.iso61851.raw.types import (
     STEADY_HIGH,
     STEADY_LOW,
     Event,
@@ -28,7 +24,7 @@ from charger_control.core.iso61851.raw_types import (
     RawReading,
     is_pwm,
 )
-from charger_control.core.iso61851.raw_watch import DISCONNECTED, RawWatch
+from charger_control.core.iso61851.raw.watch import DISCONNECTED, RawWatch
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot
 from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig

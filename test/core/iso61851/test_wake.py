@@ -2,7 +2,7 @@
 
 import pytest
 
-from charger_control.core.iso61851.raw_types import EventKind
+from charger_control.core.iso61851.raw.types import EventKind
 from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig
 
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from charger_control.core.iso61851.raw_types import (
-    STEADY_LOW,
-    Event,
-    EventKind,
-    RawReading,
-    is_pwm,
-)
+from charger_control.core.iso61851.raw.types import STEADY_LOW, Event, EventKind, RawReading, is_pwm
 
 DISCONNECTED = 'EvDisconnect'
 PULL_TIME = 0.5

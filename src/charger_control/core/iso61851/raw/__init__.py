@@ -1,0 +1,1 @@
+"""The pilot of a single-board computer: levels, sequences, contactor, its guard."""
