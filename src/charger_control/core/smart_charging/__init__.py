@@ -1,20 +1,12 @@
 """Smart charging: OCPP 1.6 and 2.0.1 charging profiles, and what they allow when."""
 
-from charger_control.core.smart_charging.composite import (
-    CompositeDefaults,
-    CompositePeriod,
-    CompositeSchedule,
-    composite_schedule,
-)
 from charger_control.core.smart_charging.decision import (
     SmartCharging,
     SmartChargingConfig,
     SmartChargingDecision,
 )
-from charger_control.core.smart_charging.engine import ProfileEngine
 from charger_control.core.smart_charging.installation import Installation, Running
-from charger_control.core.smart_charging.occurrences import occurrence_starts
-from charger_control.core.smart_charging.ocpp_json import (
+from charger_control.core.smart_charging.ocpp.ocpp_json import (
     CompositeRequest,
     read_clear_charging_profile,
     read_get_composite_schedule,
@@ -23,8 +15,18 @@ from charger_control.core.smart_charging.ocpp_json import (
     write_composite_schedule,
     write_set_charging_profile,
 )
+from charger_control.core.smart_charging.ocpp.rejections import ProfileRejected, Reason
+from charger_control.core.smart_charging.ocpp.validation import Station, conformed, validate
 from charger_control.core.smart_charging.profile_set import ClearCriteria, ProfileSet
-from charger_control.core.smart_charging.profiles import (
+from charger_control.core.smart_charging.schedule.composite import (
+    CompositeDefaults,
+    CompositePeriod,
+    CompositeSchedule,
+    composite_schedule,
+)
+from charger_control.core.smart_charging.schedule.engine import ProfileEngine
+from charger_control.core.smart_charging.schedule.occurrences import occurrence_starts
+from charger_control.core.smart_charging.schedule.profiles import (
     NO_LIMIT,
     Kind,
     Limit,
@@ -36,8 +38,6 @@ from charger_control.core.smart_charging.profiles import (
     Recurrency,
     Transaction,
 )
-from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
-from charger_control.core.smart_charging.validation import Station, conformed, validate
 
 __all__ = [
     'NO_LIMIT',

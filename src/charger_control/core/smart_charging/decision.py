@@ -11,8 +11,14 @@ from charger_control.core.chance import Chance
 from charger_control.core.limits import FOREVER, MIN_AMPERAGE, NAN, AmperageLimit
 from charger_control.core.power import STOP_AMPERAGE, Conversion
 from charger_control.core.smart_charging.clock import ClockWatch, utc
-from charger_control.core.smart_charging.engine import HORIZON, ProfileEngine
-from charger_control.core.smart_charging.profiles import DAY, Kind, Limit, Profile, Transaction
+from charger_control.core.smart_charging.schedule.engine import HORIZON, ProfileEngine
+from charger_control.core.smart_charging.schedule.profiles import (
+    DAY,
+    Kind,
+    Limit,
+    Profile,
+    Transaction,
+)
 
 DOUBT_VALID_FOR = 60.0
 """s that a limit given with the clock in doubt stands for."""

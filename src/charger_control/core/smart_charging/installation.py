@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from charger_control.core.smart_charging.ocpp.rejections import ProfileRejected, Reason
+from charger_control.core.smart_charging.ocpp.validation import Station
 from charger_control.core.smart_charging.profile_set import ClearCriteria, ProfileSet
-from charger_control.core.smart_charging.profiles import Profile, Purpose, Transaction
-from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
-from charger_control.core.smart_charging.validation import Station
+from charger_control.core.smart_charging.schedule.profiles import Profile, Purpose, Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from charger_control.core.smart_charging.profiles import (
+from charger_control.core.smart_charging.ocpp.rejections import ProfileRejected, Reason
+from charger_control.core.smart_charging.ocpp.validation import Station, storage_key, validate
+from charger_control.core.smart_charging.schedule.profiles import (
     Kind,
     Profile,
     Purpose,
     Transaction,
 )
-from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
-from charger_control.core.smart_charging.validation import Station, storage_key, validate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from charger_control.core.smart_charging.profiles import (
+from charger_control.core.smart_charging.ocpp.rejections import ProfileRejected, Reason
+from charger_control.core.smart_charging.schedule.profiles import (
     Kind,
     OcppVersion,
     Period,
@@ -20,7 +21,6 @@ from charger_control.core.smart_charging.profiles import (
     RateUnit,
     Transaction,
 )
-from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

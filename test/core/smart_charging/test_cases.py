@@ -1,6 +1,6 @@
 """The engine against charging-profile cases kept as data: test/core/data/ocpp_cases.json.
 
-Other files of the same form: pytest test/core/test_smart_charging_cases.py --cases FILE.json
+Other files of the same form: pytest test/core/smart_charging/test_cases.py --cases FILE.json
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from charger_control.core.smart_charging import (
 
 Case = dict[str, Any]
 
-GIVEN_CASES = Path(__file__).parent / 'data' / 'ocpp_cases.json'
+GIVEN_CASES = Path(__file__).parents[1] / 'data' / 'ocpp_cases.json'
 PURPOSES = {'tx': Purpose.TX, 'tx_default': Purpose.TX_DEFAULT,
             'station_max': Purpose.STATION_MAX, 'external': Purpose.EXTERNAL_CONSTRAINTS}
 KINDS = {'absolute': (Kind.ABSOLUTE, None), 'relative': (Kind.RELATIVE, None),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
+from charger_control.core.smart_charging.ocpp.rejections import ProfileRejected, Reason
 
 Json = Mapping[str, Any]
 E = TypeVar('E', bound=Enum)

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from charger_control.core.smart_charging.occurrences import NO_PHASES, PreparedProfile
-from charger_control.core.smart_charging.profiles import RateUnit
+from charger_control.core.smart_charging.schedule.occurrences import NO_PHASES, PreparedProfile
+from charger_control.core.smart_charging.schedule.profiles import RateUnit
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -10,8 +10,8 @@ from datetime import UTC, tzinfo
 import numpy as np
 
 from charger_control.core.power import Conversion
-from charger_control.core.smart_charging.occurrences import NO_PHASES, PreparedProfile
-from charger_control.core.smart_charging.profiles import (
+from charger_control.core.smart_charging.schedule.occurrences import NO_PHASES, PreparedProfile
+from charger_control.core.smart_charging.schedule.profiles import (
     DAY,
     NO_LIMIT,
     Limit,
@@ -20,7 +20,7 @@ from charger_control.core.smart_charging.profiles import (
     RateUnit,
     Transaction,
 )
-from charger_control.core.smart_charging.timeline import (
+from charger_control.core.smart_charging.schedule.timeline import (
     NOBODY,
     Combination,
     Timeline,

@@ -10,8 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from charger_control.core.smart_charging.composite import CompositeSchedule
-from charger_control.core.smart_charging.json_fields import (
+from charger_control.core.smart_charging.ocpp.json_fields import (
     YEARS,
     Json,
     as_object,
@@ -28,8 +27,11 @@ from charger_control.core.smart_charging.json_fields import (
     time_text,
     without_none,
 )
+from charger_control.core.smart_charging.ocpp.rejections import ProfileRejected, Reason
+from charger_control.core.smart_charging.ocpp.validation import Station
 from charger_control.core.smart_charging.profile_set import ClearCriteria
-from charger_control.core.smart_charging.profiles import (
+from charger_control.core.smart_charging.schedule.composite import CompositeSchedule
+from charger_control.core.smart_charging.schedule.profiles import (
     DAY,
     Kind,
     OcppVersion,
@@ -39,8 +41,6 @@ from charger_control.core.smart_charging.profiles import (
     RateUnit,
     Recurrency,
 )
-from charger_control.core.smart_charging.rejections import ProfileRejected, Reason
-from charger_control.core.smart_charging.validation import Station
 
 LONGEST_COMPOSITE = 31 * DAY
 """s, a composite schedule is not made for longer."""

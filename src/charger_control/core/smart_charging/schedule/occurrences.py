@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import numpy as np
 import numpy.typing as npt
 
-from charger_control.core.smart_charging.profiles import (
+from charger_control.core.smart_charging.schedule.profiles import (
     DAY,
     Kind,
     Period,

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charger_control.core.smart_charging.engine import ProfileEngine
-from charger_control.core.smart_charging.occurrences import NO_PHASES
-from charger_control.core.smart_charging.profiles import Profile, RateUnit
-from charger_control.core.smart_charging.timeline import (
+from charger_control.core.smart_charging.schedule.engine import ProfileEngine
+from charger_control.core.smart_charging.schedule.occurrences import NO_PHASES
+from charger_control.core.smart_charging.schedule.profiles import Profile, RateUnit
+from charger_control.core.smart_charging.schedule.timeline import (
     NOBODY,
     Timeline,
     first_of_equals,

@@ -1,0 +1,1 @@
+"""What profiles allow when: occurrences, timeline, composite schedule."""
