@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from charger_control.core.team import MemberState
-from charger_control.core.team.fairness import uses_of
+from charger_control.core.team.shares.fairness import uses_of
 
 PLACE = 'BENCH_ACN'
 """Environment: a virtual environment with acnportal, which needs other versions than this one."""

@@ -4,12 +4,12 @@
 budget with no history.
 """
 
-from charger_control.core.team.allocator import Share, SharingOptions, allocate
 from charger_control.core.team.config import TeamConfig
 from charger_control.core.team.election import Role
 from charger_control.core.team.leader import Diagnosis, Leader, Step
 from charger_control.core.team.member import InForce, Member, MemberConfig
-from charger_control.core.team.sharing import Sharing
+from charger_control.core.team.shares.allocator import Share, SharingOptions, allocate
+from charger_control.core.team.shares.sharing import Sharing
 from charger_control.core.team.types import (
     LeaseTimes,
     MemberAllocation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from charger_control.core.team.allocator import DEFAULT_OPTIONS, SharingOptions
+from charger_control.core.team.shares.allocator import DEFAULT_OPTIONS, SharingOptions
 from charger_control.core.team.types import LEASE_TIMES, LeaseTimes, lease_times
 
 OWN_TRIM = 2.0

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charger_control.core.team.allocator import Share
 from charger_control.core.team.ledger import Account, Claim
-from charger_control.core.team.returns import Returning, ShortTime
+from charger_control.core.team.shares.allocator import Share
+from charger_control.core.team.shares.returns import Returning, ShortTime
 from charger_control.core.team.types import EPSILON
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from charger_control.core.heard import Heard
 from charger_control.core.limits import NAN
-from charger_control.core.team.allocator import wants
 from charger_control.core.team.config import TeamConfig
 from charger_control.core.team.election import Election, Role
 from charger_control.core.team.grants import Grant, grant
 from charger_control.core.team.ledger import Account, Claim
-from charger_control.core.team.returns import ShortTime
-from charger_control.core.team.sharing import Sharing
+from charger_control.core.team.shares.allocator import wants
+from charger_control.core.team.shares.returns import ShortTime
+from charger_control.core.team.shares.sharing import Sharing
 from charger_control.core.team.types import (
     EPSILON,
     MemberAllocation,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 
 from charger_control.core.limits import MIN_AMPERAGE
-from charger_control.core.team.allocator import wants
 from charger_control.core.team.ledger import Account
+from charger_control.core.team.shares.allocator import wants
 from charger_control.core.team.types import LeaseTimes, TeamRequest
 
 

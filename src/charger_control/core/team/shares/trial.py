@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from charger_control.core.limits import PHASE_ACTIVE_AMPERAGE
-from charger_control.core.team.admission import rank
+from charger_control.core.team.shares.admission import rank
 from charger_control.core.team.types import MemberState, left_out
 
 CHARGES = 75.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from charger_control.core.team.fairness import Bools, Columns, Floats
+from charger_control.core.team.shares.fairness import Bools, Columns, Floats
 from charger_control.core.team.types import EPSILON
 
 BISECTIONS = 40

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from charger_control.core.team import MemberState, SharingOptions, allocate
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from team_reference import loads, phases_of, random_team, reference, reserved
 

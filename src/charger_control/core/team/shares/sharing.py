@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from charger_control.core.limits import NAN, PHASE_ACTIVE_AMPERAGE
-from charger_control.core.team.admission import Applicant, admit, rank
-from charger_control.core.team.allocator import (
+from charger_control.core.team.shares.admission import Applicant, admit, rank
+from charger_control.core.team.shares.allocator import (
     DEFAULT_OPTIONS,
     Share,
     SharingOptions,
@@ -17,8 +17,8 @@ from charger_control.core.team.allocator import (
     share,
     wants,
 )
-from charger_control.core.team.returns import ShortTime
-from charger_control.core.team.trial import Trial, tried
+from charger_control.core.team.shares.returns import ShortTime
+from charger_control.core.team.shares.trial import Trial, tried
 from charger_control.core.team.types import EPSILON, MemberState, TeamRequest, phase_indices
 
 

@@ -11,9 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charger_control.core.limits import Phases
-from charger_control.core.team.admission import Applicant, admit, rank
-from charger_control.core.team.fairness import SLACK, Bools, Columns, Floats, fair_shares, uses_of
-from charger_control.core.team.returns import ShortTime, fits, lowered
+from charger_control.core.team.shares.admission import Applicant, admit, rank
+from charger_control.core.team.shares.fairness import (
+    SLACK,
+    Bools,
+    Columns,
+    Floats,
+    fair_shares,
+    uses_of,
+)
+from charger_control.core.team.shares.returns import ShortTime, fits, lowered
 from charger_control.core.team.types import (
     ALL_PHASES,
     EPSILON,

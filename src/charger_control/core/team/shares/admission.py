@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from charger_control.core.team.returns import Returning, ShortTime
+from charger_control.core.team.shares.returns import Returning, ShortTime
 from charger_control.core.team.types import EPSILON, MemberState, phase_indices
 
 Rank = tuple[float, float, float, str]
