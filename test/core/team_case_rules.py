@@ -316,7 +316,7 @@ DIFFERS: dict[str, tuple[str, Callable[[Case], None] | None]] = {
              compare(amperages([car(str(i), 32.0) for i in range(3)], case['input']['total_A']),
                      {'0': 7.5, '1': 7.5, '2': 0.0})),
     'W-8': ('a member that draws more than it may is named and the others yield by as much; '
-            'stopping everybody for one would punish those that obey (test_team_leader.py)', None),
+            'stopping everybody for one would punish those that obey (team/test_leader.py)', None),
     'ACN-4': ('steps of the pilot are the business of its driver; the team allocates amperes '
               'without steps', lambda _: compare(amperages([car(str(i), 32.0) for i in range(3)],
                                                            20.0), dict.fromkeys('012', 20.0 / 3))),

@@ -18,7 +18,7 @@ from charger_control.core.team import (
 )
 from charger_control.core.vcse import TeamBudget, Vcse
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from team_lease_faults import World
 from team_lease_model import RULES, TICK, GreedySharing, TeamModel

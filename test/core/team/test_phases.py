@@ -10,7 +10,7 @@ import pytest
 
 from charger_control.core.team import MemberState, SharingOptions, TeamConfig, allocate
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from team_depot import TRIPS_AT, Depot, Vehicle
 

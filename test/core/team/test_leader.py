@@ -21,7 +21,7 @@ from charger_control.core.team import (
 from charger_control.core.team.types import ALONE, LEASE_TIMES
 from charger_control.core.vcse import TeamBudget
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from team_wire import WISH, Wire, a_list
 

@@ -11,7 +11,7 @@ import pytest
 
 from charger_control.core.team import Member, MemberAllocation, MemberConfig
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from team_wire import WISH, a_list, line
 

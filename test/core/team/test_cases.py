@@ -1,7 +1,7 @@
 """Load sharing of other systems, kept as data: test/core/data/team_cases.json.
 
 A case binds where its rule is ours; where it is not, team_case_rules.py says why. Other files of
-the same form: pytest test/core/test_team_cases.py --cases FILE.json
+the same form: pytest test/core/team/test_cases.py --cases FILE.json
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from team_case_rules import APPLIES, DIFFERS, DIFFERS_IN_PART, NOW, Case, car
 
 from charger_control.core.limits import Phases
 from charger_control.core.team import allocate
 
-GIVEN_CASES = Path(__file__).parent / 'data' / 'team_cases.json'
+GIVEN_CASES = Path(__file__).parents[1] / 'data' / 'team_cases.json'
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
