@@ -33,7 +33,8 @@ from test_invariants import AMPERAGES, LIES, SPOKEN, happen
 
 from charger_control.core.cppwm_controller import Allocation, AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import FOREVER, AmperageLimit
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.units import FOREVER
 
 NAN, INF = math.nan, math.inf
 EVENTS_EACH = 200

@@ -17,9 +17,10 @@ from charger_control.core.heard import Heard
 from charger_control.core.hw_limit import HwLimitConfig
 from charger_control.core.hw_limit import step as hw_limit
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.power import Conversion
 from charger_control.core.team.shares.allocator import FAIR
+from charger_control.core.units import NAN
 from charger_control.core.words import FAULTS, fault_sentence, sentence, silence_sentence
 
 TICK = 0.125

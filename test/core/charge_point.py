@@ -18,7 +18,8 @@ from charger_control.core.iso61851.current_pilot import (
     PilotResult,
 )
 from charger_control.core.iso61851.faults import FaultConfig, Faults
-from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.units import NAN
 
 HW = AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0, reason='fuse 32 A')
 NO_OPINION = AmperageLimit(NAN)

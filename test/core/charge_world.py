@@ -14,8 +14,10 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.signal import SignalConfig
-from charger_control.core.limits import NAN, AmperageLimit
-from charger_control.core.voices import AVAILABLE, HW_LIMIT, LIMIT, METER, PILOT, Voices
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.senders import Voices
+from charger_control.core.units import NAN
+from charger_control.core.voices import AVAILABLE, HW_LIMIT, LIMIT, METER, PILOT
 
 SOURCES = ('hw', 'smart_charging', 'api')
 INPUTS = (*SOURCES, 'meter', 'control_pilot', 'board', 'available', 'hw@pilot', 'meter@pilot')

@@ -11,8 +11,9 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.signal import SignalConfig
-from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.pi import PiConfig
+from charger_control.core.units import NAN
 
 TICK = 0.25
 BOARD_DELAY = 0.25

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from charger_control.core.cppwm_controller import Allocation, AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import FOREVER, AmperageLimit
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.units import FOREVER
 
 NAN, INF = math.nan, math.inf
 SPOKEN = (*SOURCES, 'available', 'meter', 'control_pilot')

@@ -15,7 +15,7 @@ from charger_control.core.api import Api, ApiConfig, SetLimits
 from charger_control.core.cppwm_controller import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit, Phases
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.moment import Moment
 from charger_control.core.power import Conversion, PhasesInUse, PhaseVoltages, Supply
 from charger_control.core.smart_charging import (
@@ -27,6 +27,7 @@ from charger_control.core.smart_charging import (
     SmartCharging,
     SmartChargingConfig,
 )
+from charger_control.core.units import Phases
 from charger_control.core.vcse import Dimming, Vcse, VcseConfig
 
 NAN, INF = math.nan, math.inf

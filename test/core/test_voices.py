@@ -12,6 +12,7 @@ from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.limits import AmperageLimit
+from charger_control.core.senders import MOST_SENDERS, Voices
 from charger_control.core.team import MemberAllocation, TeamAllocation
 from charger_control.core.vcse import Dimming, TeamBudget
 from charger_control.core.voices import (
@@ -21,9 +22,7 @@ from charger_control.core.voices import (
     HW_LIMIT,
     LIMIT,
     METER,
-    MOST_SENDERS,
     PILOT,
-    Voices,
     dimming,
 )
 

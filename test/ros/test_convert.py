@@ -11,7 +11,8 @@ from charger_interfaces.msg import MeterReading as MeterReadingMessage
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import FOREVER, AmperageLimit
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.units import FOREVER
 from charger_control.ros import convert
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 
 ADOPT_TIME = 60.0
 """s for which a contradicting course must be consistent in itself."""

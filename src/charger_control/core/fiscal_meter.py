@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from charger_control.core.energy_register import EnergyRegister
 from charger_control.core.heard import Heard
-from charger_control.core.limits import NAN, UNKNOWN_PHASES, Phases
+from charger_control.core.units import NAN, UNKNOWN_PHASES, Phases
 
 REFUSAL_MEMORY = 60.0
 """s for which a refused sample stays visible."""

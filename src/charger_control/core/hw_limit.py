@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import MIN_AMPERAGE, NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.units import MIN_AMPERAGE, NAN
 
 VALID_FOR = 5.0
 """s: hardware that is not watched allows nothing (architecture.md, When something is silent)."""

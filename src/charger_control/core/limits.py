@@ -9,22 +9,10 @@ import math
 from dataclasses import dataclass, replace
 
 from charger_control.core.heard import Heard
+from charger_control.core.units import FOREVER, NAN
 
-MIN_AMPERAGE = 6.0
-"""A, the least a control pilot can offer (domain.md 1.1)."""
-MAX_AMPERAGE = 80.0
-"""A, the most a control pilot can offer (domain.md 1.1)."""
-PHASE_ACTIVE_AMPERAGE = 1.0
-"""A, from here on a phase counts as used (domain.md 2.2, evcc)."""
 SILENCE = 5.0
 """s after which a limit source counts as silent (architecture.md, When something is silent)."""
-FOREVER = 2.0**31 - 1.0
-"""s, the longest duration a message can carry: "does not expire"."""
-
-Phases = tuple[float, float, float]
-"""One value for each of L1, L2, L3."""
-NAN = math.nan
-UNKNOWN_PHASES: Phases = (NAN, NAN, NAN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 
 
 @dataclass(frozen=True, slots=True)

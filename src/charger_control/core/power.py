@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
-from charger_control.core.limits import MIN_AMPERAGE, NAN, PHASE_ACTIVE_AMPERAGE, SILENCE, Phases
+from charger_control.core.limits import SILENCE
+from charger_control.core.units import MIN_AMPERAGE, NAN, Phases
 
+PHASE_ACTIVE_AMPERAGE = 1.0
+"""A, from here on a phase counts as used (domain.md 2.2, evcc)."""
 LOWEST_VOLTAGE = 207.0
 """V, 230 V - 10 % (EN 50160, docs/sources.md): a meter that says less is not believed here."""
 UNKNOWN_VOLTAGE = 253.0

@@ -18,7 +18,7 @@ from typing import Any
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import Phases
+from charger_control.core.units import Phases
 
 ADDED = 0.1
 """Ohm above the baseline from which a terminal counts as loose."""

@@ -18,6 +18,7 @@ from builtin_interfaces.msg import Duration, Time
 from charger_control.core import api, cppwm_controller, fiscal_meter, iso61851, limits, session
 from charger_control.core import team as team_core
 from charger_control.core import vcse as vcse_core
+from charger_control.core.units import FOREVER
 
 T = TypeVar('T')
 UNKNOWN = 255
@@ -45,7 +46,7 @@ def duration(seconds: float) -> Duration:
     """Seconds to a Duration message; clipped to what it can carry, NaN and less than 0 to 0."""
     if not seconds > 0.0:
         return Duration()
-    clipped = min(seconds, limits.FOREVER)
+    clipped = min(seconds, FOREVER)
     whole = int(clipped)
     return Duration(sec=whole, nanosec=min(999_999_999, int((clipped - whole) * 1e9)))
 

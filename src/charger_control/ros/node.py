@@ -19,7 +19,7 @@ from rclpy.publisher import Publisher
 from rclpy.service import Service
 
 from charger_control.core.heard import Heard
-from charger_control.core.voices import START_MARK, Voices
+from charger_control.core.senders import START_MARK, Voices
 from charger_control.ros.convert import from_message, to_message
 from charger_control.ros.diagnostics import Health, Level, Reporter
 from charger_control.ros.faults import Faults, StartError

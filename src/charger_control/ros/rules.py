@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from charger_control.core import voices
-from charger_control.core.voices import Rule
+from charger_control.core.senders import Rule
 from charger_control.ros.interfaces import (
     AVAILABLE,
     CONTROL_PILOT,

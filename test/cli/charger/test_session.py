@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from charger_control.cli.charger.session import session
-from charger_control.core.limits import NAN
 from charger_control.core.moment import Moment
 from charger_control.core.session import SessionRecord, Transaction
+from charger_control.core.units import NAN
 from charger_control.store import Store, store_file
 
 NOON = datetime(2026, 3, 1, 12, 0, 0).timestamp()

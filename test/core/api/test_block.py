@@ -15,8 +15,9 @@ from charger_control.core.api import Answer, Api, ApiConfig, RefusedError, SetLi
 from charger_control.core.cppwm_controller import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import FOREVER, NAN, in_force
+from charger_control.core.limits import in_force
 from charger_control.core.moment import Moment
+from charger_control.core.units import FOREVER, NAN
 
 CONFIG = ApiConfig()
 SWITCHING = ApiConfig(has_phase_shutoff=True)

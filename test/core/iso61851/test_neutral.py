@@ -11,7 +11,7 @@ from charge_point import PilotDesk
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.neutral import NEUTRAL_LOST, NeutralWatch
-from charger_control.core.limits import Phases
+from charger_control.core.units import Phases
 from charger_control.sim.plant.mains import MainsParameters
 from charger_control.sim.plant.plant import Plant, PlantParameters
 

@@ -16,9 +16,10 @@ from charger_control.core.energy_register import ADOPT_TIME, energy_of
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.moment import Moment
 from charger_control.core.session import Session, SessionConfig, SessionRecord, Transaction
+from charger_control.core.units import NAN
 
 CONFIG = SessionConfig(power_domain_name='depot', controller_name='left', max_power=22_080.0)
 TICK = 0.2

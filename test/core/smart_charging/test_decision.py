@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import FOREVER, NAN, in_force
+from charger_control.core.limits import in_force
 from charger_control.core.power import Conversion
 from charger_control.core.smart_charging import (
     Kind,
@@ -27,6 +27,7 @@ from charger_control.core.smart_charging import (
     SmartChargingDecision,
     Transaction,
 )
+from charger_control.core.units import FOREVER, NAN
 
 DAY = 86_400
 NOON = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp())

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from team_case_rules import APPLIES, DIFFERS, DIFFERS_IN_PART, NOW, Case, car
 
-from charger_control.core.limits import Phases
 from charger_control.core.team import allocate
+from charger_control.core.units import Phases
 
 GIVEN_CASES = Path(__file__).parents[1] / 'data' / 'team_cases.json'
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import NAN
 from charger_control.core.team import (
     Leader,
     Member,
@@ -18,6 +17,7 @@ from charger_control.core.team import (
     TeamRequest,
 )
 from charger_control.core.team.types import MemberState
+from charger_control.core.units import NAN
 from charger_control.core.vcse import ParentAllocation, TeamBudget, Vcse, VcseConfig
 
 UPPER = TeamConfig('site', ('A', 'B'), ('A',), fall_time=18.0)

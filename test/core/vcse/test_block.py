@@ -8,8 +8,8 @@ import pytest
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import Phases
 from charger_control.core.team import TeamRequest
+from charger_control.core.units import Phases
 from charger_control.core.vcse import (
     Dimming,
     ParentAllocation,

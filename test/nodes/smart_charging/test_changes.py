@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.smart_charging import Installation, ProfileRejected, Reason
+from charger_control.core.units import NAN
 from charger_control.nodes.smart_charging.changes import STORE_TIMEOUT, ProfileChanges, raises
 from charger_control.nodes.smart_charging.requests import RequestError
 

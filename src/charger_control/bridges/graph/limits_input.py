@@ -15,7 +15,7 @@ from typing import Any
 from charger_control.bridges.graph.errors import RequestError, echo
 from charger_control.bridges.graph.json_input import JsonObject, kind_of, loads
 from charger_control.core.api.types import MAX_POWER, TIMEOUTS, SetLimits
-from charger_control.core.limits import MAX_AMPERAGE
+from charger_control.core.units import MAX_AMPERAGE
 
 
 class _RefusedValueError(ValueError):

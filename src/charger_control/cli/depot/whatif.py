@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 import click
 
-from charger_control.core.limits import NAN, Phases
 from charger_control.core.team import MemberState, allocate
+from charger_control.core.units import NAN, Phases
 
 EXIT_BAD_INPUT = 2
 

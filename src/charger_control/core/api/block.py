@@ -21,9 +21,10 @@ from charger_control.core.api.values import Values, restored
 from charger_control.core.cppwm_controller.types import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import FOREVER, AmperageLimit
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.moment import Moment
 from charger_control.core.power import Supply
+from charger_control.core.units import FOREVER
 
 REWRITE_PERIOD = 5.0
 """s between tries to write what the store has refused."""

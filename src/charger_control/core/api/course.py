@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 
 
 def lower(first: float, second: float) -> float:

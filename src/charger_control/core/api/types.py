@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.limits import MAX_AMPERAGE, NAN
+from charger_control.core.units import MAX_AMPERAGE, NAN
 
 DEFAULT_TIMEOUT = 300.0
 """s, how long a value is valid where the client says nothing (web-api.md)."""

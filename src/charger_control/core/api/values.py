@@ -23,9 +23,9 @@ from charger_control.core.api.types import (
     Limits,
     SetLimits,
 )
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
 from charger_control.core.moment import Moment, proven
 from charger_control.core.power import STOP_AMPERAGE, Conversion
+from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE, NAN
 
 CLIENT_LENGTH = 60
 """Characters of a client's name that are kept."""

@@ -31,15 +31,9 @@ from charger_control.core.cppwm_controller.vehicle import CONNECTED, KNOWN, forb
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import (
-    MAX_AMPERAGE,
-    MIN_AMPERAGE,
-    NAN,
-    SILENCE,
-    AmperageLimit,
-    Phases,
-)
+from charger_control.core.limits import SILENCE, AmperageLimit
 from charger_control.core.pi import Pi
+from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE, NAN, Phases
 
 REFUSAL_MEMORY = 60.0
 """s for which a refused input stays visible in the flags."""

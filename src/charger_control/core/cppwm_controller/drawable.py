@@ -6,7 +6,7 @@ import math
 
 from charger_control.core.heard import RecentMaximum
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import Phases
+from charger_control.core.units import Phases
 
 GONE_TIME = 0.5
 """s for which the pilot must say A until the vehicle counts as gone: less may be a glitch of it,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import NAN, SILENCE, AmperageLimit, watched
+from charger_control.core.limits import SILENCE, AmperageLimit, watched
+from charger_control.core.units import NAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from charger_control.core.chance import Chance
-from charger_control.core.limits import Phases
+from charger_control.core.units import Phases
 
 PRESENT, ABSENT = 100.0, 50.0
 """V: with one phase above the supply is there, with all below it is not; between it is unknown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import MAX_AMPERAGE
+from charger_control.core.units import MAX_AMPERAGE
 
 REVERSED = -1.0
 """A: less is a current transformer that is mounted the wrong way round, not an offset."""

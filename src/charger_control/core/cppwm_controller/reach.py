@@ -9,8 +9,7 @@ from typing import NamedTuple
 from charger_control.core.cppwm_controller.types import Allocation
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import PHASE_ACTIVE_AMPERAGE
-from charger_control.core.power import LOWEST_VOLTAGE
+from charger_control.core.power import LOWEST_VOLTAGE, PHASE_ACTIVE_AMPERAGE
 
 CONNECTED = frozenset('BCD')
 NAMES = ('L1', 'L2', 'L3')

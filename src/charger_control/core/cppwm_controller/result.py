@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from charger_control.core.cppwm_controller.reach import EVERYWHERE, Reached
 from charger_control.core.cppwm_controller.types import AvailableAmperage, Charging, Decision
-from charger_control.core.limits import MIN_AMPERAGE
+from charger_control.core.units import MIN_AMPERAGE
 
 
 @dataclass(frozen=True, slots=True)

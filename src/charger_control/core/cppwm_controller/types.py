@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import IntFlag
 
-from charger_control.core.limits import MAX_AMPERAGE, NAN, UNKNOWN_PHASES, Phases
+from charger_control.core.units import MAX_AMPERAGE, NAN, UNKNOWN_PHASES, Phases
 
 
 class Flags(IntFlag):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from charger_control.core.cppwm_controller.result import Result
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import MIN_AMPERAGE
 from charger_control.core.team.types import TeamRequest
+from charger_control.core.units import MIN_AMPERAGE
 
 
 @dataclass(frozen=True, slots=True)

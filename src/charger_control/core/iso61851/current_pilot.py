@@ -21,7 +21,7 @@ from charger_control.core.iso61851.raw.types import Event, EventKind
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot, PilotReading
 from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig
-from charger_control.core.limits import MAX_AMPERAGE, NAN, Phases
+from charger_control.core.units import MAX_AMPERAGE, NAN, Phases
 
 CHARGING = frozenset('CD')
 PRESENT = frozenset('BCD')

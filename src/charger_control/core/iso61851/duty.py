@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE
+from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE
 
 NO_OFFER = 1.0
 """Ratio: constant +12 V, "not now, stay connected" (domain.md 1.2)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from charger_control.core.heard import Heard, RecentMaximum
 from charger_control.core.iso61851.neutral import NEUTRAL_LOST
-from charger_control.core.limits import Phases
+from charger_control.core.units import Phases
 
 WELDED = 'ContactorWelded'
 NOT_STOPPING = 'EvNotStopping'

@@ -8,13 +8,8 @@ from charger_control.core.cppwm_controller.types import AvailableAmperage
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.neutral import NEUTRAL_LOST, NeutralWatch
-from charger_control.core.limits import (
-    MAX_AMPERAGE,
-    AmperageLimit,
-    Phases,
-    in_force,
-    watched,
-)
+from charger_control.core.limits import AmperageLimit, in_force, watched
+from charger_control.core.units import MAX_AMPERAGE, Phases
 
 
 class PilotInputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 
 RATINGS = ((1000.0, 13.0), (330.0, 20.0), (150.0, 32.0), (75.0, 63.0))
 """(ohm, A): the least resistance of each rating; nominal 1500, 680, 220, 100 ohm."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE
+from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE
 
 
 @dataclass(frozen=True, slots=True)

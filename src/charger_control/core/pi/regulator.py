@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import MIN_AMPERAGE, Phases
 from charger_control.core.pi.config import PiConfig
 from charger_control.core.pi.settling import Settling
 from charger_control.core.pi.vehicle import Vehicle
+from charger_control.core.units import MIN_AMPERAGE, Phases
 
 _SLACK = 2.0
 """s beyond the pace until a board signals what it was told; then the samples count again."""

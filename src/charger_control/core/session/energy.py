@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from charger_control.core.energy_register import EnergyRegister
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import NAN, PHASE_ACTIVE_AMPERAGE, Phases
+from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.session.types import SessionRecord, Transaction
+from charger_control.core.units import NAN, Phases
 
 SLACK = 0.1
 """kWh by which a register may be ahead: the step of the coarsest meter."""

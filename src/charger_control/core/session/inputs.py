@@ -6,7 +6,8 @@ from charger_control.core.cppwm_controller.types import Decision
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.units import NAN
 
 
 class Inputs:

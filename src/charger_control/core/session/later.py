@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.moment import Moment
+from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.session.energy import SessionEnergy
 from charger_control.core.session.times import repaired
 from charger_control.core.session.types import SessionRecord

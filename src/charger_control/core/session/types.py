@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from charger_control.core.limits import NAN
 from charger_control.core.moment import Moment
+from charger_control.core.units import NAN
 
 
 @dataclass(frozen=True, slots=True)

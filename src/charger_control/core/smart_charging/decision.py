@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from charger_control.core.chance import Chance
-from charger_control.core.limits import FOREVER, MIN_AMPERAGE, NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
 from charger_control.core.power import STOP_AMPERAGE, Conversion
 from charger_control.core.smart_charging.clock import ClockWatch, utc
 from charger_control.core.smart_charging.schedule.engine import HORIZON, ProfileEngine
@@ -19,6 +19,7 @@ from charger_control.core.smart_charging.schedule.profiles import (
     Profile,
     Transaction,
 )
+from charger_control.core.units import FOREVER, MIN_AMPERAGE, NAN
 
 DOUBT_VALID_FOR = 60.0
 """s that a limit given with the clock in doubt stands for."""

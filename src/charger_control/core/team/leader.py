@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import NAN
 from charger_control.core.team.config import TeamConfig
 from charger_control.core.team.election import Election, Role
 from charger_control.core.team.grants import Grant, grant
@@ -24,6 +23,7 @@ from charger_control.core.team.types import (
     Term,
 )
 from charger_control.core.team.upward import total_request
+from charger_control.core.units import NAN
 from charger_control.core.vcse import TeamBudget
 
 

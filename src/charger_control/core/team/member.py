@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charger_control.core.limits import NAN
 from charger_control.core.team.types import (
     FRESH,
     LEASE_TIMES,
@@ -16,6 +15,7 @@ from charger_control.core.team.types import (
     Term,
     is_term,
 )
+from charger_control.core.units import NAN
 
 ALL = 7
 """Bit mask of all phases."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from charger_control.core.limits import MIN_AMPERAGE, NAN, UNKNOWN_PHASES, Phases
+from charger_control.core.units import MIN_AMPERAGE, NAN, UNKNOWN_PHASES, Phases
 
 ALL_PHASES = (1, 2, 3)
 """Supply phases."""

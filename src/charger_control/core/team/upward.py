@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from charger_control.core.limits import MIN_AMPERAGE
 from charger_control.core.team.ledger import Account
 from charger_control.core.team.shares.allocator import wants
 from charger_control.core.team.types import LeaseTimes, TeamRequest
+from charger_control.core.units import MIN_AMPERAGE
 
 
 def total_request(now: float, accounts: Mapping[str, Account],

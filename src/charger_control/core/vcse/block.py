@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
-from charger_control.core.limits import NAN, Phases
 from charger_control.core.power import STOP_AMPERAGE, PhaseVoltages
+from charger_control.core.units import NAN, Phases
 from charger_control.core.vcse.config import VcseConfig
 from charger_control.core.vcse.grid_current import LARGEST_AMPERAGE, GridCurrents
 from charger_control.core.vcse.grid_watch import GridWatch

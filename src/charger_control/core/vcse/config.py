@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from charger_control.core.limits import Phases
+from charger_control.core.units import Phases
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import Phases
 from charger_control.core.power import LOWEST_VOLTAGE
+from charger_control.core.units import Phases
 
 POWER_FACTOR = 0.9
 """The least counted with, ours (docs/sources.md): I is at the most P / (0.9 U)."""

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from charger_control.core.heard import RecentMaximum
-from charger_control.core.limits import MIN_AMPERAGE, Phases
+from charger_control.core.units import MIN_AMPERAGE, Phases
 from charger_control.core.vcse.config import VcseConfig
 from charger_control.core.vcse.other_loads import (
     LONGEST_GAP,

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from charger_control.core.heard import RecentMaximum
-from charger_control.core.limits import NAN, Phases
+from charger_control.core.units import NAN, Phases
 
 PHASES = 3
 MEMORY = 900.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from charger_control.core.limits import Phases
+from charger_control.core.units import Phases
 
 PHASES = 3
 ALL_PHASES = 7

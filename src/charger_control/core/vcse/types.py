@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charger_control.core.limits import NAN, Phases
+from charger_control.core.units import NAN, Phases
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import math
 
 from charger_control.core.cppwm_controller.types import FAULT_REASON, Decision, Flags
 from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import MIN_AMPERAGE
 from charger_control.core.team.shares.allocator import ALL, NOTHING
+from charger_control.core.units import MIN_AMPERAGE
 from charger_control.core.words.faults import fault_sentence
 
 OWNERS = {

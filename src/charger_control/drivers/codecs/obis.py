@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import NAN, Phases
+from charger_control.core.units import NAN, Phases
 
 Code = tuple[int, int, int]
 

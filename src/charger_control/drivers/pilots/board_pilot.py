@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import Any
 
 from charger_control.core.iso61851 import PilotReading
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE
+from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE
 from charger_control.drivers.interfaces import AnswerError
 from charger_control.drivers.lines.bus import Bus, Turn
 from charger_control.drivers.lines.device import ModbusDevice

@@ -22,8 +22,8 @@ from charger_control.core.cppwm_controller.start_stop import StartStop, StartSto
 from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import RecentMaximum
 from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import UNKNOWN_PHASES
 from charger_control.core.team import Member, MemberConfig, TeamAllocation, TeamRequest, lease_times
+from charger_control.core.units import UNKNOWN_PHASES
 from charger_control.sim.plant.ev import NO_PHASES, Ev
 from charger_control.sim.plant.ev_parameters import Phases, vehicle_of
 from charger_control.sim.plant.pilot_line import NO_OFFER_DUTY, duty_of_amperage

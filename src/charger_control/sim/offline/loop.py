@@ -15,7 +15,8 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.signal import SignalConfig
-from charger_control.core.limits import NAN, AmperageLimit
+from charger_control.core.limits import AmperageLimit
+from charger_control.core.units import NAN
 from charger_control.sim.meters.register_device import MeterParameters
 from charger_control.sim.offline.links import BoardLink, LinkParameters, MeterLink
 from charger_control.sim.plant.ev import Ev

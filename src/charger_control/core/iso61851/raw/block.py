@@ -28,7 +28,8 @@ from charger_control.core.iso61851.raw.watch import DISCONNECTED, RawWatch
 from charger_control.core.iso61851.signal import Signal, SignalConfig
 from charger_control.core.iso61851.types import ControlPilot
 from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig
-from charger_control.core.limits import MIN_AMPERAGE, NAN, PHASE_ACTIVE_AMPERAGE, Phases
+from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
+from charger_control.core.units import MIN_AMPERAGE, NAN, Phases
 
 SIMPLIFIED_AMPERAGE = 10.0
 """A, the most that a vehicle without S2 may be offered where that is configured (domain.md 1.2)."""

@@ -24,7 +24,7 @@ from charger_control.core.iso61851.raw.types import (
     RawReading,
     is_pwm,
 )
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 
 LEFT = 'the vehicle left its state'
 LOST = 'no samples of the pilot'

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charger_control.core.iso61851.raw.types import Levels
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 
 EDGES = (('A', 10.5), ('B', 7.5), ('C', 4.5), ('D', 1.5), ('E', -1.5))
 """V, the least of each state's upper plateau: midpoints between the nominal levels. Below: F."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 
 STEADY_HIGH = 1.0
 """Ratio: constant +12 V, X1: "not now, stay connected"."""

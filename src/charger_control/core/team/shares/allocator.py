@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charger_control.core.limits import Phases
 from charger_control.core.team.shares.admission import Applicant, admit, rank
 from charger_control.core.team.shares.fairness import (
     SLACK,
@@ -28,6 +27,7 @@ from charger_control.core.team.types import (
     MemberState,
     TeamRequest,
 )
+from charger_control.core.units import Phases
 
 PHASE_NAMES = ('L1', 'L2', 'L3')
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from charger_control.core.limits import PHASE_ACTIVE_AMPERAGE
+from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.team.shares.admission import rank
 from charger_control.core.team.types import MemberState, left_out
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from charger_control.core.iso61851 import PilotReading
-from charger_control.core.limits import MAX_AMPERAGE, MIN_AMPERAGE, NAN
+from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE, NAN
 from charger_control.drivers.codecs.register_table import document
 from charger_control.drivers.pilots.board_check import Assessment
 

@@ -18,7 +18,7 @@ from charger_control.core.heard import Heard
 from charger_control.core.iso61851.proximity import cable_amperage
 from charger_control.core.iso61851.raw.guard import GuardConfig, Outputs, PilotGuard
 from charger_control.core.iso61851.raw.types import STEADY_HIGH, Levels, RawOrder, RawReading
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 from charger_control.drivers.interfaces import Clock, DeviceError, Sample
 from charger_control.drivers.lines.backoff import Backoff
 from charger_control.drivers.lines.bus import RECONNECT_DELAY, boottime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from charger_control.core.limits import MIN_AMPERAGE
+from charger_control.core.units import MIN_AMPERAGE
 from charger_control.drivers.interfaces import AnswerError
 from charger_control.drivers.lines.backoff import Backoff
 from charger_control.drivers.lines.bus import Bus

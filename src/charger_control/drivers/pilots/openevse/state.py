@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.limits import MAX_AMPERAGE
+from charger_control.core.units import MAX_AMPERAGE
 from charger_control.drivers.interfaces import KeptFault
 
 UNKNOWN, STATE_A, STATE_B, STATE_C, STATE_D, DIODE = range(6)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charger_control.core.iso61851 import PilotReading
-from charger_control.core.limits import NAN
+from charger_control.core.units import NAN
 from charger_control.drivers.codecs.register_table import document
 from charger_control.drivers.lines.modbus_rtu import (
     READ_COILS,

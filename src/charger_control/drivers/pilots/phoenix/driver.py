@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charger_control.core.limits import MAX_AMPERAGE
+from charger_control.core.units import MAX_AMPERAGE
 from charger_control.drivers.interfaces import AnswerError
 from charger_control.drivers.lines.bus import Bus, Turn
 from charger_control.drivers.lines.modbus_rtu import ModbusLine
