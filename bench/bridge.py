@@ -31,8 +31,8 @@ import rclpy
 from web.guesses import measure
 from web.servers import PEERS, NotHereError, cpu_seconds, process, server, status
 
-from charger_control.core.cppwm_controller.types import Charging
 from charger_control.core.heard import Heard
+from charger_control.core.messages.decision import Charging
 from charger_control.ros import interfaces
 from charger_control.ros.node import BlockNode
 

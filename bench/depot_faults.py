@@ -29,7 +29,8 @@ from live_nodes import Kept
 from live_relay import Relay
 from live_topics import topics_of
 
-from charger_control.core.team import Member, MemberConfig, TeamRequest
+from charger_control.core.messages.team import TeamRequest
+from charger_control.core.team import Member, MemberConfig
 from charger_control.ros.convert import to_message
 from charger_control.ros.interfaces import TEAM_ALLOCATION, TEAM_REQUEST
 

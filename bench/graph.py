@@ -167,7 +167,7 @@ class Client:
         self.publisher = self.node.create_publisher(LIMIT_API.type, LIMIT_API.name, LIMIT_API.qos)
 
     def say(self, amperage: float) -> float:
-        from charger_control.core.limits import AmperageLimit  # noqa: PLC0415
+        from charger_control.core.messages.amperage_limit import AmperageLimit  # noqa: PLC0415
         from charger_control.ros.convert import to_message  # noqa: PLC0415
 
         message = to_message(AmperageLimit(amperage, valid_for=60.0, reason='bench'))

@@ -22,8 +22,9 @@ import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig, MeterReading
+from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
 from charger_control.core.heard import Heard
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers.codecs.obis import reading_of
 from charger_control.drivers.codecs.register_table import load
 from charger_control.drivers.codecs.sml import SmlReader

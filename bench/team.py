@@ -19,6 +19,8 @@ from peers import acn
 from peers.slice_rule import slice_rule
 
 from charger_control.core.heard import Heard
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import TeamRequest
 from charger_control.core.team import (
     Leader,
     LeaseTimes,
@@ -26,10 +28,8 @@ from charger_control.core.team import (
     MemberConfig,
     MemberState,
     TeamConfig,
-    TeamRequest,
     allocate,
 )
-from charger_control.core.vcse import TeamBudget
 
 SIZES = (10, 54, 500, 1000, 10_000)
 BUDGETS_MS = {1000: 5.0, 10_000: 60.0}

@@ -9,7 +9,7 @@ from typing import Any
 from live_charger import LiveCharger, wait_until
 from live_topics import Topics
 
-from charger_control.core.session import Transaction
+from charger_control.core.messages.session import Transaction
 from charger_control.ros.interfaces import TRANSACTION
 
 RESOLUTION = 0.001

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from charger_control.core.api.values import Values
-from charger_control.core.cppwm_controller import Allocation, Controller, ControllerConfig, Decision
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.cppwm_controller import Allocation, Controller, ControllerConfig
 from charger_control.core.heard import Heard
 from charger_control.core.hw_limit import HwLimitConfig
 from charger_control.core.hw_limit import step as hw_limit
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.power import Conversion
 from charger_control.core.team.shares.allocator import FAIR
 from charger_control.core.units import NAN

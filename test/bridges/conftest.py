@@ -27,11 +27,12 @@ from charger_control.bridges.graph.state import (
 from charger_control.bridges.web.access.credentials import ENVIRONMENT
 from charger_control.bridges.web.routes.dimming import Supply
 from charger_control.bridges.web.web import Source, Web, WebConfig
-from charger_control.core.api.types import Limits, SetLimits
-from charger_control.core.cppwm_controller.types import Charging
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.session.types import Configuration, Transaction
+from charger_control.core.api.types import SetLimits
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Configuration, Transaction
 
 
 class Clock:

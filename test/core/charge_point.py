@@ -8,17 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from charger_control.core.cppwm_controller import Controller, ControllerConfig, Result
-from charger_control.core.cppwm_controller.types import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot, PilotReading
+from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.current_pilot import (
     CurrentPilotConfig,
     CurrentPilotControl,
     PilotResult,
 )
 from charger_control.core.iso61851.faults import FaultConfig, Faults
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import NAN
 
 HW = AmperageLimit(32.0, valid_for=5.0, lost_amperage=0.0, reason='fuse 32 A')

@@ -6,11 +6,11 @@ import math
 
 from raw_world import Load, RawWorld
 
-from charger_control.core.cppwm_controller.types import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.sim.boards.evse_din import BoardParameters
 from charger_control.sim.offline.links import BoardLink, LinkParameters
 from charger_control.sim.plant.plant import Plant

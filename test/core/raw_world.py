@@ -6,13 +6,13 @@ import math
 import random
 from types import SimpleNamespace
 
-from charger_control.core.cppwm_controller.types import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.raw.block import RawPilotConfig, RawPilotControl
 from charger_control.core.iso61851.raw.guard import GuardConfig, PilotGuard
 from charger_control.core.iso61851.raw.types import Levels, RawOrder
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.sim.plant.contactor import ContactorParameters
 from charger_control.sim.plant.ev import Ev
 from charger_control.sim.plant.ev_parameters import vehicle_of

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.team import MemberState, Sharing, TeamRequest, allocate
-from charger_control.core.vcse import Dimming, Vcse, VcseConfig
+from charger_control.core.messages.budget import Dimming
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamRequest
+from charger_control.core.team import MemberState, Sharing, allocate
+from charger_control.core.vcse import Vcse, VcseConfig
 
 Case = dict[str, Any]
 NOW = 1000.0

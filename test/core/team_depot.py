@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from charger_control.core.cppwm_controller import Controller, ControllerConfig
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.team import Leader, TeamConfig
 from charger_control.core.units import FOREVER
-from charger_control.core.vcse import TeamBudget
 from charger_control.nodes.team_member import PARAMS, Membership
 
 TICK = 0.1

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from charger_control.core.cppwm_controller import Reach
 from charger_control.core.heard import Heard
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import TeamRequest
 from charger_control.core.team import (
     Leader,
     LeaseTimes,
@@ -24,9 +26,7 @@ from charger_control.core.team import (
     Share,
     Sharing,
     TeamConfig,
-    TeamRequest,
 )
-from charger_control.core.vcse import TeamBudget
 
 if TYPE_CHECKING:
     from team_lease_faults import World

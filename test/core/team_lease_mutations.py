@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from team_lease_model import Mutation
 
-from charger_control.core.team import Leader, LeaseTimes, Member, TeamRequest
+from charger_control.core.messages.team import TeamRequest
+from charger_control.core.team import Leader, LeaseTimes, Member
 from charger_control.core.team.ledger import Account, Claim
 
 

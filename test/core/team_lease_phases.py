@@ -19,9 +19,9 @@ from charger_control.core.cppwm_controller import (
     Reached,
     wired_phases,
 )
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.team import TeamRequest
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamRequest
 
 FACTOR = 1.13
 LONGEST = 10.0

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from team_lease_model import Mutation
 
 from charger_control.core.cppwm_controller import Allocation, Reach, Reached
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.team import Leader, MemberAllocation, TeamConfig
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import MemberAllocation
+from charger_control.core.team import Leader, TeamConfig
 from charger_control.core.team.grants import Grant
 from charger_control.core.team.ledger import Account
 

@@ -8,16 +8,10 @@ from team_lease_faults import World
 from team_lease_model import RULES, TICK, GreedySharing, Mutation, TeamModel
 
 from charger_control.core.heard import Heard
-from charger_control.core.team import (
-    Leader,
-    Member,
-    MemberConfig,
-    SharingOptions,
-    TeamAllocation,
-    TeamConfig,
-    TeamRequest,
-)
-from charger_control.core.vcse import ParentAllocation, TeamBudget, Vcse, VcseConfig
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
+from charger_control.core.team import Leader, Member, MemberConfig, SharingOptions, TeamConfig
+from charger_control.core.vcse import ParentAllocation, Vcse, VcseConfig
 
 FUSE = 32.0
 FAILSAFE = 12.0

@@ -7,17 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from charger_control.core.heard import Heard
-from charger_control.core.team import (
-    InForce,
-    Leader,
-    Member,
-    MemberAllocation,
-    MemberConfig,
-    TeamAllocation,
-    TeamConfig,
-    TeamRequest,
-)
-from charger_control.core.vcse import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation, TeamRequest
+from charger_control.core.team import InForce, Leader, Member, MemberConfig, TeamConfig
 
 WISH = TeamRequest(requested_amperage=16.0, phase_map=(1, 2, 3), vehicle_status='C')
 

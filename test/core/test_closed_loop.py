@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from charger_control.core.cppwm_controller import Controller, ControllerConfig
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.signal import SignalConfig
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.pi import PiConfig
 from charger_control.core.units import NAN
 

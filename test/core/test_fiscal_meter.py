@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig, MeterReading
+from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
 from charger_control.core.heard import Heard
+from charger_control.core.messages.meter_reading import MeterReading
 
 NAN, INF = math.nan, math.inf
 

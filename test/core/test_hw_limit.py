@@ -6,7 +6,7 @@ import pytest
 
 from charger_control.core.heard import Heard
 from charger_control.core.hw_limit import HwLimitConfig, step
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
 
 NAN = math.nan
 TETHERED = HwLimitConfig(fuse=32.0, phases=3, cable=20.0)

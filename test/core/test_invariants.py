@@ -11,9 +11,10 @@ from charge_world import INPUTS, SOURCES, World, charging
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from charger_control.core.cppwm_controller import Allocation, AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.cppwm_controller import Allocation
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import FOREVER
 
 NAN, INF = math.nan, math.inf

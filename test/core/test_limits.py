@@ -5,7 +5,8 @@ import math
 import pytest
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import SILENCE, AmperageLimit, in_force, watched
+from charger_control.core.limits import SILENCE, in_force, watched
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.units import FOREVER
 
 NAN, INF = math.nan, math.inf

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charger_control.core.api import Api, ApiConfig, SetLimits
-from charger_control.core.cppwm_controller import Decision
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.budget import Dimming
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.moment import Moment
 from charger_control.core.power import Conversion, PhasesInUse, PhaseVoltages, Supply
 from charger_control.core.smart_charging import (
@@ -28,7 +29,7 @@ from charger_control.core.smart_charging import (
     SmartChargingConfig,
 )
 from charger_control.core.units import Phases
-from charger_control.core.vcse import Dimming, Vcse, VcseConfig
+from charger_control.core.vcse import Vcse, VcseConfig
 
 NAN, INF = math.nan, math.inf
 NO_CURRENT = (0.0,) * 3

@@ -8,9 +8,9 @@ import random
 
 import pytest
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.hw_limit import HwLimitConfig, step
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.terminals import FEW_STEPS, STEPS, TerminalWatch
 from charger_control.core.units import Phases
 from charger_control.sim.plant.mains import MainsParameters

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from charger_control.core.cppwm_controller import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.budget import Dimming, TeamBudget
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation
 from charger_control.core.senders import MOST_SENDERS, Voices
-from charger_control.core.team import MemberAllocation, TeamAllocation
-from charger_control.core.vcse import Dimming, TeamBudget
 from charger_control.core.voices import (
     ALLOCATION,
     AVAILABLE,

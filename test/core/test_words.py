@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charger_control.core.cppwm_controller import Decision, Flags
-from charger_control.core.cppwm_controller.types import FAULT_REASON
 from charger_control.core.cppwm_controller.vehicle import forbidden_by
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import FAULT_REASON, Decision, Flags
 from charger_control.core.words import FAULTS, OWNERS, fault_sentence, sentence, silence_sentence
 
 ROOT = Path(__file__).parents[2]

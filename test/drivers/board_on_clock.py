@@ -13,13 +13,13 @@ from typing import Any
 from fake_devices import FakeClock, MemoryBus, MemoryLine
 from fake_rtu import Request
 
-from charger_control.core.cppwm_controller import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.wake import WakeUpConfig
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers.interfaces import AnswerError, VehicleWaker
 from charger_control.drivers.lines.rapi import Message, parse, sealed
 from charger_control.drivers.pilots.evse_din.driver import EvseDin, EvseDinConfig

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.cppwm_controller import Decision
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.nodes import api
 from charger_control.nodes.api import PARAMS, Api
 from charger_control.ros.convert import duration

@@ -11,9 +11,9 @@ from live_charger import LiveCharger, live_charger, wait_until
 from live_topics import Topics, topics_of
 
 from charger_control.bringup.processes import BLOCKS
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.team import TeamRequest
-from charger_control.core.vcse import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamRequest
 from charger_control.nodes.api import Api
 from charger_control.nodes.hw_limit import HwLimit
 from charger_control.nodes.team import Team

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.cppwm_controller import AvailableAmperage
+from charger_control.core.messages.decision import AvailableAmperage
 from charger_control.nodes.api import Api
 from charger_control.nodes.cppwm_controller.node import CppwmController
 from charger_control.nodes.hw_limit import HwLimit

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.session import Transaction
+from charger_control.core.messages.session import Transaction
 from charger_control.drivers.meters import signing_procedures
 from charger_control.nodes.fiscal_meter import FiscalMeter
 from charger_control.ros.interfaces import METER, TRANSACTION

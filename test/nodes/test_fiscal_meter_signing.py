@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from charger_control.cli.charger.session import session
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
-from charger_control.core.session import SessionRecord, Transaction
+from charger_control.core.session import SessionRecord
 from charger_control.drivers.interfaces import Signed
 from charger_control.nodes.fiscal_meter_signing import SigningRecords
 from charger_control.store import Store, operations, store_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.terminals import TerminalWatch
 from charger_control.nodes.hw_limit import HwLimit
 from charger_control.ros.diagnostics import Level

@@ -6,13 +6,13 @@ from functools import partial
 
 import pytest
 
-from charger_control.core.cppwm_controller import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.raw.guard import GuardConfig, PilotGuard
 from charger_control.core.iso61851.raw.types import Levels, RawOrder
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers.interfaces import CurrentPilot, RawPilot, Sample
 from charger_control.nodes.iso61851 import PARAMS, Iso61851
 from charger_control.ros.diagnostics import Level

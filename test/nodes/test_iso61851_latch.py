@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.cppwm_controller import AvailableAmperage
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.faults import UNREADABLE, WELDED
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
 from charger_control.drivers.interfaces import KeptFault, Sample
 from charger_control.nodes.iso61851 import Iso61851
 from charger_control.nodes.iso61851_latch import KEY, RETRY_PERIOD, ROOM, Latched, LatchKeeper

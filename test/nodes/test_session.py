@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.cppwm_controller import Decision
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.nodes.session import PARAMS, Session
 from charger_control.ros.diagnostics import Level
 from charger_control.ros.interfaces import (

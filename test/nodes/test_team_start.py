@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.team import SharingOptions, TeamRequest
-from charger_control.core.vcse import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import TeamRequest
+from charger_control.core.team import SharingOptions
 from charger_control.nodes.team import PARAMS, Team, config_of
 from charger_control.ros.interfaces import TEAM_ALLOCATION, TEAM_REQUEST, VCSE_BUDGET
 from charger_control.ros.parameters import check

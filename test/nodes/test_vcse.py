@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.team import MemberAllocation, TeamAllocation, TeamRequest
-from charger_control.core.vcse import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation, TeamRequest
 from charger_control.nodes.fiscal_meter import GridMeter
 from charger_control.nodes.vcse import Vcse
 from charger_control.ros.interfaces import (

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from charger_interfaces.msg import MeterReading as MeterReadingMessage
 
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import FOREVER
 from charger_control.ros import convert
 

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
-from charger_control.core.session import SessionRecord, Transaction
+from charger_control.core.session import SessionRecord
 from charger_control.store import (
     BusyError,
     ClosedError,

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
 from charger_control.core.units import MIN_AMPERAGE, NAN
 
 VALID_FOR = 5.0

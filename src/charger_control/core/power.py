@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
 from charger_control.core.limits import SILENCE
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import MIN_AMPERAGE, NAN, Phases
 
 PHASE_ACTIVE_AMPERAGE = 1.0

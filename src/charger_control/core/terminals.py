@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import Phases
 
 ADDED = 0.1

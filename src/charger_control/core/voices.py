@@ -15,14 +15,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from charger_control.core.cppwm_controller.types import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import SILENCE, AmperageLimit, watched
+from charger_control.core.limits import SILENCE, watched
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.budget import Dimming, TeamBudget
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamAllocation
 from charger_control.core.senders import Rule, Words
-from charger_control.core.team.types import TeamAllocation
 from charger_control.core.units import MAX_AMPERAGE
-from charger_control.core.vcse.types import Dimming, TeamBudget
 
 LONGEST_AVAILABLE = 2.0
 """s that an available amperage may hold, whatever it says: the controller says 1 s, ten times a

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers.codecs import iec62056_21 as d0
 from charger_control.drivers.codecs import sml
 from charger_control.drivers.codecs.obis import reading_of

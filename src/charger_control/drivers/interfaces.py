@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.raw.types import RawOrder, RawReading
+from charger_control.core.messages.meter_reading import MeterReading
 
 T_co = TypeVar('T_co', covariant=True)
 Clock = Callable[[], float]

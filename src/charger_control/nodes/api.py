@@ -11,7 +11,7 @@ from typing import Any
 
 from charger_control.core import api as core
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.moment import Moment
 from charger_control.ros.convert import seconds
 from charger_control.ros.diagnostics import Health, Level

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from charger_control.core.fiscal_meter import FiscalMeter as Believer
-from charger_control.core.fiscal_meter import FiscalMeterConfig, MeterReading
+from charger_control.core.fiscal_meter import FiscalMeterConfig
 from charger_control.core.heard import Heard
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers.interfaces import SigningMeter
 from charger_control.drivers.lines.bus import Buses
 from charger_control.drivers.registry import check_meter, open_meter

@@ -6,8 +6,8 @@ import threading
 from concurrent.futures import Future
 from functools import partial
 
+from charger_control.core.messages.session import Transaction
 from charger_control.core.session.signed_values import SignedValues
-from charger_control.core.session.types import Transaction
 from charger_control.drivers.interfaces import Signed, SigningMeter
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.store import SIGNED_ROOM, Store, StoreError, signed_key

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.hw_limit import HwLimitConfig, step
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.terminals import TerminalWatch
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import CONTROL_PILOT, LIMIT_HW, METER

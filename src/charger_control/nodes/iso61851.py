@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot, PilotReading
+from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotControl
+from charger_control.core.messages.control_pilot import ControlPilot
 from charger_control.core.words import fault_sentence
 from charger_control.drivers.interfaces import Pilot
 from charger_control.drivers.lines.bus import Buses

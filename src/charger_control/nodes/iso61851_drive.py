@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.duty import amperage_of_duty
 from charger_control.core.iso61851.faults import FaultConfig
@@ -16,6 +15,7 @@ from charger_control.core.iso61851.raw.sequence import PhaseConfig
 from charger_control.core.iso61851.raw.types import STEADY_HIGH, Event, RawOrder
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
+from charger_control.core.messages.control_pilot import ControlPilot
 from charger_control.drivers.interfaces import (
     CurrentPilot,
     FaultKeeper,

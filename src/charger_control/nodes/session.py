@@ -11,7 +11,8 @@ from typing import Any
 
 from charger_control.core import session as core
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
@@ -80,7 +81,7 @@ class Session(BlockNode):
         self._pilot_key: tuple[object, ...] = ()
         self._decision_key: tuple[object, ...] = ()
         self._hardware = math.nan
-        self._published = core.Transaction()
+        self._published = Transaction()
         self._publish_transaction = self.publisher(TRANSACTION)
         self._publish_configuration = self.publisher(CONFIGURATION)
         clock = self._simulated_moment if self.get_parameter('use_sim_time').value else moment

@@ -8,18 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from charger_control.core.heard import Heard
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
 from charger_control.core.team import (
     Leader,
     Member,
     MemberConfig,
     Role,
     SharingOptions,
-    TeamAllocation,
     TeamConfig,
-    TeamRequest,
     lease_times,
 )
-from charger_control.core.vcse import TeamBudget
 from charger_control.ros.diagnostics import Health, Level
 from charger_control.ros.interfaces import (
     TEAM_ALLOCATION,

@@ -15,8 +15,9 @@ from charger_control.core.cppwm_controller import (
     Wishes,
 )
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.team import Member, MemberConfig, TeamAllocation, TeamRequest, lease_times
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
+from charger_control.core.team import Member, MemberConfig, lease_times
 from charger_control.ros.parameters import Param
 from charger_control.store.errors import StoreError
 from charger_control.store.store import Store

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from charger_control.core.heard import Heard
-from charger_control.core.team import Member, MemberConfig, TeamAllocation, TeamRequest, lease_times
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
+from charger_control.core.team import Member, MemberConfig, lease_times
 from charger_control.core.vcse import ParentAllocation, Vcse
 from charger_control.ros.parameters import Param
 

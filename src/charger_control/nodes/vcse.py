@@ -6,13 +6,14 @@ import math
 from typing import Any
 
 from charger_control.core import voices
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
+from charger_control.core.messages.budget import Dimming, TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
 from charger_control.core.senders import Voices
-from charger_control.core.team import TeamAllocation, TeamRequest
 from charger_control.core.units import Phases
-from charger_control.core.vcse import Dimming, TeamBudget, VcseConfig
 from charger_control.core.vcse import Vcse as Budgeter
+from charger_control.core.vcse import VcseConfig
 from charger_control.core.vcse.grid_watch import DRAWN_TIMEOUT
 from charger_control.nodes import team_parent
 from charger_control.nodes.team_member import first_sequence

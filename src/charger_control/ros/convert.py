@@ -15,9 +15,14 @@ from typing import Any, TypeVar, get_type_hints
 import charger_interfaces.msg as msgs
 from builtin_interfaces.msg import Duration, Time
 
-from charger_control.core import api, cppwm_controller, fiscal_meter, iso61851, limits, session
-from charger_control.core import team as team_core
-from charger_control.core import vcse as vcse_core
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import AvailableAmperage, Charging, Decision
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Configuration, Transaction
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation, TeamRequest
 from charger_control.core.units import FOREVER
 
 T = TypeVar('T')
@@ -25,19 +30,19 @@ UNKNOWN = 255
 """uint8 in a message for what is ``None`` in core."""
 
 PAIRS: dict[type, Any] = {
-    fiscal_meter.MeterReading: msgs.MeterReading,
-    limits.AmperageLimit: msgs.AmperageLimit,
-    iso61851.ControlPilot: msgs.ControlPilot,
-    cppwm_controller.Decision: msgs.Decision,
-    cppwm_controller.AvailableAmperage: msgs.AvailableAmperage,
-    cppwm_controller.Charging: msgs.Charging,
-    api.Limits: msgs.Limits,
-    session.Transaction: msgs.Transaction,
-    session.Configuration: msgs.Configuration,
-    team_core.TeamRequest: msgs.TeamRequest,
-    team_core.TeamAllocation: msgs.TeamAllocation,
-    team_core.MemberAllocation: msgs.MemberAllocation,
-    vcse_core.TeamBudget: msgs.TeamBudget,
+    MeterReading: msgs.MeterReading,
+    AmperageLimit: msgs.AmperageLimit,
+    ControlPilot: msgs.ControlPilot,
+    Decision: msgs.Decision,
+    AvailableAmperage: msgs.AvailableAmperage,
+    Charging: msgs.Charging,
+    Limits: msgs.Limits,
+    Transaction: msgs.Transaction,
+    Configuration: msgs.Configuration,
+    TeamRequest: msgs.TeamRequest,
+    TeamAllocation: msgs.TeamAllocation,
+    MemberAllocation: msgs.MemberAllocation,
+    TeamBudget: msgs.TeamBudget,
 }
 CORE_OF = {message: core for core, message in PAIRS.items()}
 

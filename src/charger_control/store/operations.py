@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
-from charger_control.core.session.types import SessionRecord, Transaction
+from charger_control.core.session.types import SessionRecord
 from charger_control.core.units import NAN
 
 SIGNED_ROOM = 'signed_value'

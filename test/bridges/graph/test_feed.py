@@ -18,10 +18,10 @@ from charger_control.bridges.graph.state import (
     TRANSACTION,
     State,
 )
-from charger_control.core.api.types import Limits
-from charger_control.core.cppwm_controller.types import Charging
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.session.types import Configuration, Transaction
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging
+from charger_control.core.messages.session import Configuration, Transaction
 
 
 class Bench:

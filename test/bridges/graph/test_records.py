@@ -23,8 +23,8 @@ from charger_control.bridges.web.access.credentials import ENVIRONMENT, hash_sec
 from charger_control.bridges.web.routes.dimming import Supply
 from charger_control.bridges.web.server import tls
 from charger_control.bridges.web.web import Web, WebConfig, WebConfigError
-from charger_control.core.api.types import Limits
-from charger_control.core.cppwm_controller.types import Charging
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.decision import Charging
 
 NO_SUPPLY = Supply(lambda: 0.0)
 

@@ -21,11 +21,11 @@ from charger_control.bridges.graph.state import (
     TRANSACTION,
     State,
 )
-from charger_control.core.api.types import Limits
-from charger_control.core.cppwm_controller.types import Charging, Decision, Flags
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.session.types import Configuration, Transaction
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging, Decision, Flags
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Configuration, Transaction
 
 CHARGES = Charging((230.0, 231.0, 232.0), (8.0, 8.1, 8.2), 16.0, 15.0, 14.0, 13.0, 50.0, 1.5,
                    5000.0)

@@ -20,8 +20,8 @@ from charger_control.bridges.graph import asking
 from charger_control.bridges.graph.asking import Answer
 from charger_control.bridges.graph.state import CHARGING, DECISION
 from charger_control.bridges.web.access.credentials import ENVIRONMENT, hash_secret
-from charger_control.core.cppwm_controller.types import Charging, Decision
-from charger_control.core.vcse.types import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.decision import Charging, Decision
 
 CONTRACT = yaml.safe_load(files('charger_control.bridges.web').joinpath('openapi.yaml').read_text())
 CHEAP = (16, 8, 1)

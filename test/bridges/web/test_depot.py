@@ -12,7 +12,7 @@ import requests
 
 from charger_control.bridges.graph.state import CHARGING, DECISION
 from charger_control.bridges.web.access.credentials import ENVIRONMENT, hash_secret
-from charger_control.core.cppwm_controller.types import Charging, Decision
+from charger_control.core.messages.decision import Charging, Decision
 
 NAMES = ('cp01', 'cp02', 'hall.cp03')
 CHEAP = (16, 8, 1)

@@ -13,7 +13,7 @@ import requests
 
 from charger_control.bridges.graph.asking import Answer
 from charger_control.bridges.web.node import CALLS, request_of
-from charger_control.core.vcse.types import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
 
 PATH = '/api/v1/vcse/dimming'
 

@@ -19,9 +19,10 @@ import pytest
 import websocket
 
 from charger_control.bridges.graph.asking import Answer
-from charger_control.core.api.types import Limits, SetLimits
-from charger_control.core.cppwm_controller.types import Charging
-from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.api.types import SetLimits
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging
 
 READ_TIMEOUT = 10.0
 DATA_TIMEOUT = 15.0

@@ -21,12 +21,13 @@ from rclpy.parameter import Parameter
 from charger_control.bridges.graph import asking
 from charger_control.bridges.web.node import PARAMS, BridgeNode, request_of
 from charger_control.bridges.web.server.server import listen
-from charger_control.core.api.types import Limits, SetLimits
-from charger_control.core.cppwm_controller.types import Charging, Decision
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.session.types import Configuration, Transaction
-from charger_control.core.vcse.types import TeamBudget
+from charger_control.core.api.types import SetLimits
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging, Decision
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Configuration, Transaction
 from charger_control.ros import interfaces
 from charger_control.ros.convert import duration, seconds
 from charger_control.ros.faults import EndProcessError, StartError

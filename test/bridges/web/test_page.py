@@ -17,10 +17,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from charger_control.bridges.graph.asking import Answer
 from charger_control.bridges.graph.state import CHARGING, DECISION, LIMITS, PILOT
 from charger_control.bridges.web.access.credentials import ENVIRONMENT, hash_secret
-from charger_control.core.api.types import Limits, SetLimits
-from charger_control.core.cppwm_controller.types import Charging, Decision, Flags
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.vcse.types import TeamBudget
+from charger_control.core.api.types import SetLimits
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging, Decision, Flags
 from charger_control.core.words import FAULTS
 
 CHROMIUM = Path('/usr/bin/chromium')

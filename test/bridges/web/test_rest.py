@@ -13,8 +13,9 @@ import requests
 
 from charger_control.bridges.graph import asking
 from charger_control.bridges.graph.asking import Answer
-from charger_control.core.api.types import Limits, SetLimits
-from charger_control.core.cppwm_controller.types import Decision
+from charger_control.core.api.types import SetLimits
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.decision import Decision
 
 DOCUMENTS = ('charging', 'configuration', 'transaction', 'limits')
 

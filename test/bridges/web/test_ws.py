@@ -16,9 +16,10 @@ from charger_control.bridges.graph.asking import Answer
 from charger_control.bridges.web.routes import ws
 from charger_control.bridges.web.server import fanout
 from charger_control.bridges.web.server.fanout import text_frame
-from charger_control.core.api.types import Limits, SetLimits
-from charger_control.core.cppwm_controller.types import Charging
-from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.api.types import SetLimits
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging
 
 
 def counted(one: Any) -> Callable[[], int]:

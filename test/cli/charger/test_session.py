@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from charger_control.cli.charger.session import session
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
-from charger_control.core.session import SessionRecord, Transaction
+from charger_control.core.session import SessionRecord
 from charger_control.core.units import NAN
 from charger_control.store import Store, store_file
 

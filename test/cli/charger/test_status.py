@@ -8,8 +8,8 @@ import time
 from rich.console import Console
 
 from charger_control.cli.charger.status import table
-from charger_control.core.cppwm_controller import Decision, Flags
 from charger_control.core.heard import Heard
+from charger_control.core.messages.decision import Decision, Flags
 from charger_control.ros.interfaces import DECISION
 
 

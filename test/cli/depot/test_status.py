@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from charger_control.cli.depot.status import Seen, document, state_of, table, totals
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.team import MemberAllocation, TeamAllocation, TeamRequest
-from charger_control.core.vcse import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation, TeamRequest
 from charger_control.ros.interfaces import GRID_METER, TEAM_ALLOCATION, VCSE_BUDGET
 
 NAN = math.nan

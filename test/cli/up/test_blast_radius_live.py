@@ -13,7 +13,7 @@ from live_charger import LiveCharger, boottime, live_charger, wait_until
 from live_talker import talking
 from live_topics import topics_of
 
-from charger_control.core.team import TeamAllocation
+from charger_control.core.messages.team import TeamAllocation
 from charger_control.ros.interfaces import CONTROL_PILOT, TEAM_ALLOCATION
 
 NEVER = 2**64 - 1

@@ -14,9 +14,9 @@ from live_charger import LiveCharger, boottime, live_charger, wait_until
 from live_talker import talking
 from live_topics import Topics, topics_of
 
-from charger_control.core.cppwm_controller import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.ros.interfaces import (
     AVAILABLE,
     CONTROL_PILOT,

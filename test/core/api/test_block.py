@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger_control.core.api import Answer, Api, ApiConfig, RefusedError, SetLimits, Write
-from charger_control.core.cppwm_controller import Decision
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.limits import in_force
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.moment import Moment
 from charger_control.core.units import FOREVER, NAN
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 from charge_point import HW, ControllerDesk
 
-from charger_control.core.cppwm_controller import Allocation, Flags
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.cppwm_controller import Allocation
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import Flags
+from charger_control.core.messages.meter_reading import MeterReading
 
 NAN, INF = math.nan, math.inf
 

@@ -11,7 +11,7 @@ from charger_control.core.cppwm_controller.limit_source import (
     lowest,
 )
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
 
 NAN, INF = math.nan, math.inf
 

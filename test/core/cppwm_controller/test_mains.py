@@ -9,7 +9,7 @@ import pytest
 from charge_point import ControllerDesk
 
 from charger_control.core.cppwm_controller.mains import AfterOutage, Mains
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import UNKNOWN_PHASES, Phases
 
 GOOD, DARK = (230.0,) * 3, (0.0,) * 3

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from charge_point import PilotDesk
 
-from charger_control.core.cppwm_controller import AvailableAmperage
 from charger_control.core.iso61851.raw.types import EventKind
 from charger_control.core.iso61851.wake import WakeUpConfig
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
 
 NAN, INF = math.nan, math.inf
 

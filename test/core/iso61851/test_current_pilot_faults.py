@@ -5,11 +5,11 @@ import math
 import pytest
 from charge_point import PilotDesk
 
-from charger_control.core.cppwm_controller import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.faults import NOT_STOPPING, OVER_CURRENT, WELDED
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 
 NAN, INF = math.nan, math.inf
 

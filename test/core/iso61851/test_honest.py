@@ -9,12 +9,12 @@ from statistics import fmean
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from charger_control.core.cppwm_controller import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 
 TICK = 0.1
 

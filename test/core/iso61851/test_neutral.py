@@ -8,9 +8,9 @@ import random
 import pytest
 from charge_point import PilotDesk
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.neutral import NEUTRAL_LOST, NeutralWatch
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import Phases
 from charger_control.sim.plant.mains import MainsParameters
 from charger_control.sim.plant.plant import Plant, PlantParameters

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from charger_control.core.cppwm_controller import Decision, Flags
 from charger_control.core.energy_register import ADOPT_TIME, energy_of
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Decision, Flags
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
-from charger_control.core.session import Session, SessionConfig, SessionRecord, Transaction
+from charger_control.core.session import Session, SessionConfig, SessionRecord
 from charger_control.core.units import NAN
 
 CONFIG = SessionConfig(power_domain_name='depot', controller_name='left', max_power=22_080.0)

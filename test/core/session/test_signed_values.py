@@ -2,7 +2,7 @@
 
 import math
 
-from charger_control.core.session import Transaction
+from charger_control.core.messages.session import Transaction
 from charger_control.core.session.signed_values import SignedValues
 
 

@@ -9,11 +9,13 @@ from collections.abc import Callable
 import pytest
 
 from charger_control.core.energy_register import energy_of
-from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig, MeterReading
+from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
-from charger_control.core.session import Session, SessionConfig, SessionRecord, Transaction
+from charger_control.core.session import Session, SessionConfig, SessionRecord
 
 POWER = 22_080.0
 TICK = 1.0

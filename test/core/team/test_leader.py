@@ -10,16 +10,10 @@ from pathlib import Path
 import pytest
 
 from charger_control.core.heard import Heard
-from charger_control.core.team import (
-    Leader,
-    Member,
-    MemberConfig,
-    Role,
-    TeamConfig,
-    TeamRequest,
-)
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import TeamRequest
+from charger_control.core.team import Leader, Member, MemberConfig, Role, TeamConfig
 from charger_control.core.team.types import ALONE, LEASE_TIMES
-from charger_control.core.vcse import TeamBudget
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

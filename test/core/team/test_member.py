@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from charger_control.core.team import Member, MemberAllocation, MemberConfig
+from charger_control.core.messages.team import MemberAllocation
+from charger_control.core.team import Member, MemberConfig
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

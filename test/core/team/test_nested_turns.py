@@ -8,17 +8,12 @@ from dataclasses import replace
 import pytest
 
 from charger_control.core.heard import Heard
-from charger_control.core.team import (
-    Leader,
-    Member,
-    MemberConfig,
-    Sharing,
-    TeamConfig,
-    TeamRequest,
-)
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import TeamRequest
+from charger_control.core.team import Leader, Member, MemberConfig, Sharing, TeamConfig
 from charger_control.core.team.types import MemberState
 from charger_control.core.units import NAN
-from charger_control.core.vcse import ParentAllocation, TeamBudget, Vcse, VcseConfig
+from charger_control.core.vcse import ParentAllocation, Vcse, VcseConfig
 
 UPPER = TeamConfig('site', ('A', 'B'), ('A',), fall_time=18.0)
 WANTS = TeamRequest(requested_amperage=16.0, phase_map=(1, 2, 3), vehicle_status='C')

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from charger_control.core.heard import Heard
+from charger_control.core.messages.budget import TeamBudget
 from charger_control.core.team import (
     Leader,
     Member,
     MemberConfig,
     TeamConfig,
 )
-from charger_control.core.vcse import TeamBudget, Vcse
+from charger_control.core.vcse import Vcse
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

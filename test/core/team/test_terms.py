@@ -3,18 +3,10 @@
 import pytest
 
 from charger_control.core.heard import Heard
-from charger_control.core.team import (
-    Leader,
-    Member,
-    MemberAllocation,
-    MemberConfig,
-    TeamAllocation,
-    TeamConfig,
-    TeamRequest,
-    lease_times,
-)
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation, TeamRequest
+from charger_control.core.team import Leader, Member, MemberConfig, TeamConfig, lease_times
 from charger_control.core.team.types import MOST_TERM, MOST_TERMS_AHEAD
-from charger_control.core.vcse import TeamBudget
 
 ABSURD = (2**64 - 1, 2**63, MOST_TERM, 2 * MOST_TERMS_AHEAD)
 BUDGET = TeamBudget('team', (32.0,) * 3, 10.0)

@@ -6,18 +6,12 @@ import math
 
 import pytest
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.team import TeamRequest
+from charger_control.core.messages.budget import Dimming, TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamRequest
 from charger_control.core.units import Phases
-from charger_control.core.vcse import (
-    Dimming,
-    ParentAllocation,
-    TeamBudget,
-    Vcse,
-    VcseConfig,
-    check_no_cycle,
-)
+from charger_control.core.vcse import ParentAllocation, Vcse, VcseConfig, check_no_cycle
 
 FUSE: Phases = (63.0, 63.0, 63.0)
 NOTHING: Phases = (0.0, 0.0, 0.0)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.team import TeamRequest
+from charger_control.core.messages.budget import Dimming
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamRequest
 from charger_control.core.units import UNKNOWN_PHASES, Phases
-from charger_control.core.vcse import Dimming, Vcse, VcseConfig
+from charger_control.core.vcse import Vcse, VcseConfig
 from charger_control.core.vcse.grid_current import GridCurrents
 from charger_control.sim.offline.depot_loads import LoadCase, LoadWorld, steps
 

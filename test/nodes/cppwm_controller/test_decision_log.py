@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from charger_control.core.cppwm_controller import Decision, Flags
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Decision, Flags
 from charger_control.nodes.cppwm_controller.decision_log import PACE, DecisionLog
 
 FAULTY = Decision(reason='fault: CpShortCircuit', limit_source='hw', flags=Flags.FAULT)

@@ -8,9 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from charger_control.core.cppwm_controller import ControllerConfig, Flags
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.cppwm_controller import ControllerConfig
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Flags
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.pi import PiConfig
 from charger_control.nodes.cppwm_controller.node import PARAMS, CppwmController, config_of
 from charger_control.ros.diagnostics import Health, Level

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.smart_charging import Installation, ProfileRejected, Reason
 from charger_control.core.units import NAN
 from charger_control.nodes.smart_charging.changes import STORE_TIMEOUT, ProfileChanges, raises

@@ -21,12 +21,13 @@ from typing import Any
 import pytest
 from rosgraph_msgs.msg import Clock
 
-from charger_control.core.cppwm_controller import Decision
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit, in_force
+from charger_control.core.limits import in_force
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Transaction
 from charger_control.core.moment import Moment
-from charger_control.core.session import Transaction
 from charger_control.core.units import NAN
 from charger_control.nodes.smart_charging import node as smart_charging
 from charger_control.nodes.smart_charging.node import PARAMS, SmartCharging, config_of

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from charger_control.core.cppwm_controller import Allocation, Flags
+from charger_control.core.cppwm_controller import Allocation
+from charger_control.core.messages.decision import Flags
 from charger_control.sim.meters.register_device import MeterParameters
 from charger_control.sim.offline.loop import Loop, LoopParameters
 from charger_control.sim.plant.ev_parameters import vehicle_of

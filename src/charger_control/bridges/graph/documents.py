@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from charger_control.core.api.types import Limits
-from charger_control.core.cppwm_controller.types import Charging, Decision, Flags
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.session.types import Configuration, Transaction
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Charging, Decision, Flags
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Configuration, Transaction
 
 Json = dict[str, Any]
 DECIMALS = 6

@@ -16,8 +16,8 @@ from rich.live import Live
 from rich.table import Table
 
 from charger_control.cli.graph import listen, visitor
-from charger_control.core.cppwm_controller import Flags
 from charger_control.core.heard import Heard
+from charger_control.core.messages.decision import Flags
 from charger_control.core.words import VEHICLE_STATES, owner_of, sentence, silence_sentence
 from charger_control.ros.interfaces import CHARGING, CONTROL_PILOT, DECISION, METER
 

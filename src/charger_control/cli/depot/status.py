@@ -17,10 +17,10 @@ from rich.live import Live
 from rich.table import Table
 
 from charger_control.cli.graph import listen, visitor
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.team import TeamAllocation, TeamRequest
-from charger_control.core.vcse import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
 from charger_control.ros.convert import from_message
 from charger_control.ros.interfaces import (
     GRID_METER,

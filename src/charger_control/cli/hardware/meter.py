@@ -12,7 +12,7 @@ import click
 
 from charger_control.bringup.supervisor import EXIT_CONFIG
 from charger_control.cli.hardware.options import device_config, device_options
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers import registry
 from charger_control.drivers.dump import DECODERS, DumpError
 from charger_control.drivers.dump import decode as decode_dump

@@ -2,8 +2,7 @@
 
 from charger_control.core.api.block import Answer, Api, Write
 from charger_control.core.api.course import Course
-from charger_control.core.api.types import ApiConfig, Limits, RefusedError, SetLimits
+from charger_control.core.api.types import ApiConfig, RefusedError, SetLimits
 from charger_control.core.api.values import Values
 
-__all__ = ['Answer', 'Api', 'ApiConfig', 'Course', 'Limits', 'RefusedError', 'SetLimits',
-           'Values', 'Write']
+__all__ = ['Answer', 'Api', 'ApiConfig', 'Course', 'RefusedError', 'SetLimits', 'Values', 'Write']

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from charger_control.core.api.course import lowest
-from charger_control.core.api.types import ApiConfig, Limits, SetLimits
+from charger_control.core.api.types import ApiConfig, SetLimits
 from charger_control.core.api.values import Values, restored
-from charger_control.core.cppwm_controller.types import Decision
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.client_limits import Limits
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.moment import Moment
 from charger_control.core.power import Supply
 from charger_control.core.units import FOREVER

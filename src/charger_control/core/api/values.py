@@ -15,14 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from charger_control.core.api.course import Course, lower
-from charger_control.core.api.types import (
-    DEFAULT_TIMEOUT,
-    MAX_POWER,
-    MIN_POWER,
-    TIMEOUTS,
-    Limits,
-    SetLimits,
-)
+from charger_control.core.api.types import MAX_POWER, MIN_POWER, TIMEOUTS, SetLimits
+from charger_control.core.messages.client_limits import DEFAULT_TIMEOUT, Limits
 from charger_control.core.moment import Moment, proven
 from charger_control.core.power import STOP_AMPERAGE, Conversion
 from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE, NAN

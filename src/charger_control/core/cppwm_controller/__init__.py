@@ -11,15 +11,8 @@ from charger_control.core.cppwm_controller.reach import (
 )
 from charger_control.core.cppwm_controller.result import Result
 from charger_control.core.cppwm_controller.start_stop import StartStopConfig
-from charger_control.core.cppwm_controller.types import (
-    Allocation,
-    AvailableAmperage,
-    Charging,
-    Decision,
-    Flags,
-)
+from charger_control.core.cppwm_controller.types import Allocation
 from charger_control.core.cppwm_controller.wish import WishConfig, Wishes
 
-__all__ = ['EVERYWHERE', 'Allocation', 'AvailableAmperage', 'Charging', 'Controller',
-           'ControllerConfig', 'Decision', 'Flags', 'Reach', 'ReachConfig', 'Reached', 'Result',
-           'StartStopConfig', 'WishConfig', 'Wishes', 'wired_phases']
+__all__ = ['EVERYWHERE', 'Allocation', 'Controller', 'ControllerConfig', 'Reach', 'ReachConfig',
+           'Reached', 'Result', 'StartStopConfig', 'WishConfig', 'Wishes', 'wired_phases']

@@ -20,18 +20,14 @@ from charger_control.core.cppwm_controller.meter_check import refusal_of
 from charger_control.core.cppwm_controller.reach import ALL, Reach
 from charger_control.core.cppwm_controller.result import Result
 from charger_control.core.cppwm_controller.start_stop import StartStop
-from charger_control.core.cppwm_controller.types import (
-    Allocation,
-    AvailableAmperage,
-    Charging,
-    Decision,
-    Flags,
-)
+from charger_control.core.cppwm_controller.types import Allocation
 from charger_control.core.cppwm_controller.vehicle import CONNECTED, KNOWN, forbidden_by
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import SILENCE, AmperageLimit
+from charger_control.core.limits import SILENCE
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import AvailableAmperage, Charging, Decision, Flags
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.pi import Pi
 from charger_control.core.units import MAX_AMPERAGE, MIN_AMPERAGE, NAN, Phases
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from charger_control.core.heard import RecentMaximum
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
 from charger_control.core.units import Phases
 
 GONE_TIME = 0.5

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import SILENCE, AmperageLimit, watched
+from charger_control.core.limits import SILENCE, watched
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.units import NAN
 
 

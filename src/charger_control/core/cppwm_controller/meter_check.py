@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import MAX_AMPERAGE
 
 REVERSED = -1.0

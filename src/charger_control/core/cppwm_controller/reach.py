@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from charger_control.core.cppwm_controller.types import Allocation
-from charger_control.core.fiscal_meter import MeterReading
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.power import LOWEST_VOLTAGE, PHASE_ACTIVE_AMPERAGE
 
 CONNECTED = frozenset('BCD')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from charger_control.core.cppwm_controller.reach import EVERYWHERE, Reached
-from charger_control.core.cppwm_controller.types import AvailableAmperage, Charging, Decision
+from charger_control.core.messages.decision import AvailableAmperage, Charging, Decision
 from charger_control.core.units import MIN_AMPERAGE
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from charger_control.core.cppwm_controller.types import FAULT_REASON, Flags
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import FAULT_REASON, Flags
 
 CONNECTED = frozenset('BCD')
 KNOWN = frozenset('ABCD')

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from charger_control.core.cppwm_controller.result import Result
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.team.types import TeamRequest
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.team import TeamRequest
 from charger_control.core.units import MIN_AMPERAGE
 
 

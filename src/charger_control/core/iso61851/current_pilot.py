@@ -19,8 +19,9 @@ from charger_control.core.iso61851.faults import (
 from charger_control.core.iso61851.inputs import PilotInputs
 from charger_control.core.iso61851.raw.types import Event, EventKind
 from charger_control.core.iso61851.signal import Signal, SignalConfig
-from charger_control.core.iso61851.types import ControlPilot, PilotReading
+from charger_control.core.iso61851.types import PilotReading
 from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig
+from charger_control.core.messages.control_pilot import ControlPilot
 from charger_control.core.units import MAX_AMPERAGE, NAN, Phases
 
 CHARGING = frozenset('CD')

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from charger_control.core.cppwm_controller.types import AvailableAmperage
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851.neutral import NEUTRAL_LOST, NeutralWatch
-from charger_control.core.limits import AmperageLimit, in_force, watched
+from charger_control.core.limits import in_force, watched
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.decision import AvailableAmperage
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import MAX_AMPERAGE, Phases
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
+from charger_control.core.messages.meter_reading import MeterReading
 
 NEUTRAL_LOST = 'NeutralLost'
 HIGHEST = 276.0

@@ -40,24 +40,3 @@ class PilotReading:
     def switched_on(self) -> bool | None:
         """Whether the contactor is on as far as the board tells, by feedback or else its order."""
         return self.contactor_commanded if self.contactor_closed is None else self.contactor_closed
-
-
-@dataclass(frozen=True, slots=True)
-class ControlPilot:
-    """What the iso61851 block publishes; fields as in ControlPilot.msg. ``None``: unknown."""
-
-    vehicle_status: str
-    charge_controller_status: str
-    signaled_amperage: float
-    step: float = 0.01
-    duty_cycle: float = NAN
-    cp_high: float = NAN
-    cp_low: float = NAN
-    cable_amperage: float = NAN
-    temperature: float = NAN
-    contactor_commanded: bool | None = None
-    contactor_feedback: bool | None = None
-    fault: str = ''
-    recent_error_cause: str = ''
-    age: float = 0.0
-    error: str = ''

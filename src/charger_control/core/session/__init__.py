@@ -1,11 +1,6 @@
 """Session: from control pilot, meter and decision to the charging session that clients see."""
 
 from charger_control.core.session.block import Session
-from charger_control.core.session.types import (
-    Configuration,
-    SessionConfig,
-    SessionRecord,
-    Transaction,
-)
+from charger_control.core.session.types import SessionConfig, SessionRecord
 
-__all__ = ['Configuration', 'Session', 'SessionConfig', 'SessionRecord', 'Transaction']
+__all__ = ['Session', 'SessionConfig', 'SessionRecord']

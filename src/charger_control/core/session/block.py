@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.session import Configuration, Transaction
 from charger_control.core.moment import Moment, elapsed
 from charger_control.core.session.energy import SessionEnergy, counted, stored_energy, used_phases
 from charger_control.core.session.inputs import Inputs
@@ -20,12 +21,7 @@ from charger_control.core.session.state import (
     without_pilot,
 )
 from charger_control.core.session.times import ended_time, set_right, stored_end
-from charger_control.core.session.types import (
-    Configuration,
-    SessionConfig,
-    SessionRecord,
-    Transaction,
-)
+from charger_control.core.session.types import SessionConfig, SessionRecord
 
 
 class Session(Inputs):

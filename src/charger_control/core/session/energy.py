@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, replace
 
 from charger_control.core.energy_register import EnergyRegister
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.session import Transaction
 from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
-from charger_control.core.session.types import SessionRecord, Transaction
+from charger_control.core.session.types import SessionRecord
 from charger_control.core.units import NAN, Phases
 
 SLACK = 0.1

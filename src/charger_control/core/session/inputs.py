@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from charger_control.core.cppwm_controller.types import Decision
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Decision
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import NAN
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.moment import Moment
 from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.session.energy import SessionEnergy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from charger_control.core.session.types import Transaction
+from charger_control.core.messages.session import Transaction
 
 START, STOP = 'start', 'stop'
 

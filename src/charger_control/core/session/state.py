@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from charger_control.core.cppwm_controller.types import Decision, Flags
-from charger_control.core.iso61851.types import ControlPilot
-from charger_control.core.session.types import Transaction
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Decision, Flags
+from charger_control.core.messages.session import Transaction
 
 CONNECTED = frozenset('BCD')
 SOURCE_NAMES = {'smart_charging': 'OCPP Profile', 'api': 'API', 'transaction': 'Transaction',

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from charger_control.core.chance import Chance
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.power import STOP_AMPERAGE, Conversion
 from charger_control.core.smart_charging.clock import ClockWatch, utc
 from charger_control.core.smart_charging.schedule.engine import HORIZON, ProfileEngine

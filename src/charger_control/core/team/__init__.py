@@ -10,15 +10,8 @@ from charger_control.core.team.leader import Diagnosis, Leader, Step
 from charger_control.core.team.member import InForce, Member, MemberConfig
 from charger_control.core.team.shares.allocator import Share, SharingOptions, allocate
 from charger_control.core.team.shares.sharing import Sharing
-from charger_control.core.team.types import (
-    LeaseTimes,
-    MemberAllocation,
-    MemberState,
-    TeamAllocation,
-    TeamRequest,
-    lease_times,
-)
+from charger_control.core.team.types import LeaseTimes, MemberState, lease_times
 
-__all__ = ['Diagnosis', 'InForce', 'Leader', 'LeaseTimes', 'Member', 'MemberAllocation',
-           'MemberConfig', 'MemberState', 'Role', 'Share', 'Sharing', 'SharingOptions', 'Step',
-           'TeamAllocation', 'TeamConfig', 'TeamRequest', 'allocate', 'lease_times']
+__all__ = ['Diagnosis', 'InForce', 'Leader', 'LeaseTimes', 'Member', 'MemberConfig',
+           'MemberState', 'Role', 'Share', 'Sharing', 'SharingOptions', 'Step', 'TeamConfig',
+           'allocate', 'lease_times']

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from charger_control.core.heard import Heard
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation, TeamRequest
 from charger_control.core.team.config import TeamConfig
 from charger_control.core.team.election import Election, Role
 from charger_control.core.team.grants import Grant, grant
@@ -14,17 +16,9 @@ from charger_control.core.team.ledger import Account, Claim
 from charger_control.core.team.shares.allocator import wants
 from charger_control.core.team.shares.returns import ShortTime
 from charger_control.core.team.shares.sharing import Sharing
-from charger_control.core.team.types import (
-    EPSILON,
-    MemberAllocation,
-    MemberState,
-    TeamAllocation,
-    TeamRequest,
-    Term,
-)
+from charger_control.core.team.types import EPSILON, MemberState, Term
 from charger_control.core.team.upward import total_request
 from charger_control.core.units import NAN
-from charger_control.core.vcse import TeamBudget
 
 
 class Step(NamedTuple):

@@ -6,7 +6,8 @@ from collections import deque
 from typing import NamedTuple
 
 from charger_control.core.heard import RecentMaximum
-from charger_control.core.team.types import EPSILON, FRESH, LeaseTimes, TeamRequest, phase_indices
+from charger_control.core.messages.team import TeamRequest
+from charger_control.core.team.types import EPSILON, FRESH, LeaseTimes, phase_indices
 
 ALL = (0, 1, 2)
 MEASURED_OVER = 0.5

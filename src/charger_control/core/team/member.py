@@ -6,15 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from charger_control.core.team.types import (
-    FRESH,
-    LEASE_TIMES,
-    LeaseTimes,
-    TeamAllocation,
-    TeamRequest,
-    Term,
-    is_term,
-)
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
+from charger_control.core.team.types import FRESH, LEASE_TIMES, LeaseTimes, Term, is_term
 from charger_control.core.units import NAN
 
 ALL = 7

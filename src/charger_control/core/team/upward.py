@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from charger_control.core.messages.team import TeamRequest
 from charger_control.core.team.ledger import Account
 from charger_control.core.team.shares.allocator import wants
-from charger_control.core.team.types import LeaseTimes, TeamRequest
+from charger_control.core.team.types import LeaseTimes
 from charger_control.core.units import MIN_AMPERAGE
 
 

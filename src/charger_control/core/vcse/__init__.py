@@ -6,7 +6,6 @@ what a parent team allocates. Every input has an expiry, and none that is lost m
 
 from charger_control.core.vcse.block import Vcse
 from charger_control.core.vcse.config import VcseConfig, check_no_cycle
-from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
+from charger_control.core.vcse.types import ParentAllocation
 
-__all__ = ['Dimming', 'ParentAllocation', 'TeamBudget', 'Vcse', 'VcseConfig',
-           'check_no_cycle']
+__all__ = ['ParentAllocation', 'Vcse', 'VcseConfig', 'check_no_cycle']

@@ -6,18 +6,19 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard, RecentMaximum
+from charger_control.core.messages.budget import Dimming, TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.power import STOP_AMPERAGE, PhaseVoltages
 from charger_control.core.units import NAN, Phases
 from charger_control.core.vcse.config import VcseConfig
 from charger_control.core.vcse.grid_current import LARGEST_AMPERAGE, GridCurrents
 from charger_control.core.vcse.grid_watch import GridWatch
 from charger_control.core.vcse.phases_used import ALL_PHASES, PhasesUsed
-from charger_control.core.vcse.types import Dimming, ParentAllocation, TeamBudget
+from charger_control.core.vcse.types import ParentAllocation
 
 if TYPE_CHECKING:  # the team's own modules import this package
-    from charger_control.core.team.types import TeamRequest
+    from charger_control.core.messages.team import TeamRequest
 
 PHASES = 3
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.power import LOWEST_VOLTAGE
 from charger_control.core.units import Phases
 

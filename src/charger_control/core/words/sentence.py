@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from charger_control.core.cppwm_controller.types import FAULT_REASON, Decision, Flags
-from charger_control.core.iso61851.types import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import FAULT_REASON, Decision, Flags
 from charger_control.core.team.shares.allocator import ALL, NOTHING
 from charger_control.core.units import MIN_AMPERAGE
 from charger_control.core.words.faults import fault_sentence

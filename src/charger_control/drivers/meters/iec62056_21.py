@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers.codecs.iec62056_21 import (
     ACK,
     BAUDRATES,

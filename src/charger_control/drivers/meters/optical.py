@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.drivers.interfaces import AnswerError, Sample
 from charger_control.drivers.lines.bus import Bus, Turn
 from charger_control.drivers.lines.optical import HeadLine

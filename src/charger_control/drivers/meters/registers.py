@@ -13,7 +13,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from charger_control.core.fiscal_meter import MeterReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import NAN, UNKNOWN_PHASES, Phases
 from charger_control.drivers.codecs.register_table import Block, RegisterTable
 from charger_control.drivers.codecs.register_values import TEXT, Value

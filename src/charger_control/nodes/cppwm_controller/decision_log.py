@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from charger_control.core.cppwm_controller import Decision, Flags
-from charger_control.core.iso61851 import ControlPilot
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import Decision, Flags
 from charger_control.core.words import sentence
 
 PACE = 10.0

@@ -7,23 +7,21 @@ import secrets
 from typing import Any
 
 from charger_control.core.cppwm_controller import (
-    AvailableAmperage,
     Controller,
     ControllerConfig,
-    Decision,
-    Flags,
     ReachConfig,
     Result,
     wired_phases,
 )
 from charger_control.core.cppwm_controller.start_stop import StartStopConfig
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.decision import AvailableAmperage, Decision, Flags
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamAllocation
 from charger_control.core.moment import Moment
 from charger_control.core.pi import PiConfig
-from charger_control.core.team import TeamAllocation
 from charger_control.core.words import sentence
 from charger_control.nodes import team_member
 from charger_control.nodes.cppwm_controller.closings import ClosingsKeeper

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.smart_charging import Installation, ProfileRejected
 from charger_control.nodes.smart_charging.book import ProfileBook
 from charger_control.nodes.smart_charging.requests import RequestError, rejection

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.smart_charging import Installation, Running, Station
 from charger_control.nodes.smart_charging.book import ProfileBook
 from charger_control.nodes.smart_charging.changes import Done, Make, ProfileChanges

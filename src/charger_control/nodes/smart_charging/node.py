@@ -9,10 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from charger_control.core.heard import Heard
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.session import Transaction as SessionTransaction
 from charger_control.core.moment import Moment
 from charger_control.core.power import Supply
-from charger_control.core.session import Transaction as SessionTransaction
 from charger_control.core.smart_charging import (
     Installation,
     Running,

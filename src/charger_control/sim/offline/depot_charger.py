@@ -19,10 +19,11 @@ from charger_control.core.cppwm_controller import (
     wired_phases,
 )
 from charger_control.core.cppwm_controller.start_stop import StartStop, StartStopConfig
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import RecentMaximum
-from charger_control.core.iso61851 import ControlPilot
-from charger_control.core.team import Member, MemberConfig, TeamAllocation, TeamRequest, lease_times
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamAllocation, TeamRequest
+from charger_control.core.team import Member, MemberConfig, lease_times
 from charger_control.core.units import UNKNOWN_PHASES
 from charger_control.sim.plant.ev import NO_PHASES, Ev
 from charger_control.sim.plant.ev_parameters import Phases, vehicle_of

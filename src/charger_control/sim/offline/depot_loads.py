@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.team import Leader, TeamConfig
 from charger_control.core.vcse import Vcse, VcseConfig
 from charger_control.sim.depot.grid import on_supply

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
-from charger_control.core.team import Leader, TeamAllocation, TeamConfig
-from charger_control.core.vcse import TeamBudget, Vcse, VcseConfig
+from charger_control.core.messages.budget import TeamBudget
+from charger_control.core.messages.meter_reading import MeterReading
+from charger_control.core.messages.team import TeamAllocation
+from charger_control.core.team import Leader, TeamConfig
+from charger_control.core.vcse import Vcse, VcseConfig
 from charger_control.sim.depot.grid import GridSupply, loads_of, on_supply
 from charger_control.sim.depot.grid_log import LogRow
 from charger_control.sim.depot.scenario import DepotScenario, DepotStep, told

@@ -11,9 +11,9 @@ import random
 from collections import deque
 from dataclasses import dataclass
 
-from charger_control.core.fiscal_meter import MeterReading
 from charger_control.core.heard import Heard
 from charger_control.core.iso61851 import PilotReading
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.sim.boards.board_log import BoardLog
 from charger_control.sim.boards.eeprom import Eeprom
 from charger_control.sim.boards.evse_din import FACTORY, BoardParameters, EvseDin

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from charger_control.core.cppwm_controller import Allocation, Controller, ControllerConfig, Result
-from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig, MeterReading
+from charger_control.core.fiscal_meter import FiscalMeter, FiscalMeterConfig
 from charger_control.core.heard import Heard
-from charger_control.core.iso61851 import ControlPilot
 from charger_control.core.iso61851.current_pilot import CurrentPilotConfig, CurrentPilotControl
 from charger_control.core.iso61851.signal import SignalConfig
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
+from charger_control.core.messages.control_pilot import ControlPilot
+from charger_control.core.messages.meter_reading import MeterReading
 from charger_control.core.units import NAN
 from charger_control.sim.meters.register_device import MeterParameters
 from charger_control.sim.offline.links import BoardLink, LinkParameters, MeterLink

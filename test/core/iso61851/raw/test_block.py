@@ -19,7 +19,7 @@ from charger_control.core.iso61851.faults import (
 from charger_control.core.iso61851.raw.sequence import PhaseConfig
 from charger_control.core.iso61851.signal import SignalConfig
 from charger_control.core.iso61851.wake import WakeUpConfig
-from charger_control.core.limits import AmperageLimit
+from charger_control.core.messages.amperage_limit import AmperageLimit
 from charger_control.core.units import MAX_AMPERAGE
 from charger_control.sim.plant.ev_parameters import PRESETS
 

@@ -15,7 +15,7 @@ from charger_control.bridges.graph.json_input import JsonObject, kind_of, loads
 from charger_control.bridges.graph.state import GONE, Entry
 from charger_control.bridges.web.access.gate import IDENTITY
 from charger_control.bridges.web.routes.answers import API, body_of_request, json_response
-from charger_control.core.vcse.types import TeamBudget
+from charger_control.core.messages.budget import TeamBudget
 
 PATH = f'{API}/vcse/dimming'
 SERVICE = 'set_dimming'

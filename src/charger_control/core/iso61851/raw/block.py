@@ -26,8 +26,8 @@ from charger_control.core.iso61851.raw.types import (
 )
 from charger_control.core.iso61851.raw.watch import DISCONNECTED, RawWatch
 from charger_control.core.iso61851.signal import Signal, SignalConfig
-from charger_control.core.iso61851.types import ControlPilot
 from charger_control.core.iso61851.wake import WakeUp, WakeUpConfig
+from charger_control.core.messages.control_pilot import ControlPilot
 from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.units import MIN_AMPERAGE, NAN, Phases
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charger_control.core.messages.team import ALL_PHASES, TeamRequest
 from charger_control.core.team.shares.admission import Applicant, admit, rank
 from charger_control.core.team.shares.fairness import (
     SLACK,
@@ -20,13 +21,7 @@ from charger_control.core.team.shares.fairness import (
     uses_of,
 )
 from charger_control.core.team.shares.returns import ShortTime, fits, lowered
-from charger_control.core.team.types import (
-    ALL_PHASES,
-    EPSILON,
-    LEASE_TIMES,
-    MemberState,
-    TeamRequest,
-)
+from charger_control.core.team.types import EPSILON, LEASE_TIMES, MemberState
 from charger_control.core.units import Phases
 
 PHASE_NAMES = ('L1', 'L2', 'L3')

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from charger_control.core.messages.team import TeamRequest
 from charger_control.core.power import PHASE_ACTIVE_AMPERAGE
 from charger_control.core.team.shares.admission import Applicant, admit, rank
 from charger_control.core.team.shares.allocator import (
@@ -19,7 +20,7 @@ from charger_control.core.team.shares.allocator import (
 )
 from charger_control.core.team.shares.returns import ShortTime
 from charger_control.core.team.shares.trial import Trial, tried
-from charger_control.core.team.types import EPSILON, MemberState, TeamRequest, phase_indices
+from charger_control.core.team.types import EPSILON, MemberState, phase_indices
 from charger_control.core.units import NAN
 
 
