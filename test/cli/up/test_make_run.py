@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,9 @@ ROOT = Path(__file__).parents[3]
     ('--config my.yaml', '--config my.yaml'), ('--config=my.yaml', '--config=my.yaml'),
     ('--depot --sim', '--depot --sim'), ('--help', '--help')])
 def test_arguments(arguments: str, command: str) -> None:
+    outside = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MAKELEVEL')}
     said = subprocess.run(['make', '-n', 'run', f'ARGS={arguments}'], cwd=ROOT, check=True,
-                          capture_output=True, text=True).stdout
+                          env=outside, capture_output=True, text=True).stdout
     assert ' '.join(said.split()).endswith(f'exec charger up {command}')
 
 

@@ -159,7 +159,7 @@ class Child:
         return self.up.request(now, self.vcse.wish(now, self.leader.total(now)))
 
 
-@pytest.mark.parametrize('late', [0, 20, 600])
+@pytest.mark.parametrize('late', [0, 600])
 def test_turns_of_parent_and_child_leave_each_vehicle_time_to_charge(late: int) -> None:
     """(c): it was two of four with nothing in 4 h, and relays that closed for 10 s."""
     site = Leader(UPPER, 'A', 0.0)
