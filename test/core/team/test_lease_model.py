@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from team_lease_faults import World, search, search_in_parallel
 from team_lease_mutations import MUTATIONS
 
-
 FOUND_FROM = {'reserves for 10 s': 1000, 'rule 1 from receipt': 40_000,
               'frees on any later list': 42_000}
 """Seeds from which each is found within seconds; always, later."""
