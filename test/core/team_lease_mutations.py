@@ -56,9 +56,8 @@ class ReservesTooShort(Account):
 
     __slots__ = ()
 
-    def name(self, now: float, list_id: tuple[int, int], amperage: float,
-             returning: float = 0.0) -> None:
-        super().name(now - 8.0, list_id, amperage, returning)
+    def name(self, now: float, list_id: tuple[int, int], amperage: float) -> None:
+        super().name(now - 8.0, list_id, amperage)
 
 
 def with_accounts(kind: type[Account]) -> type[Leader]:

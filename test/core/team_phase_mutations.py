@@ -8,8 +8,8 @@ from team_lease_model import Mutation
 
 from charger_control.core.cppwm_controller import Allocation, Reach, Reached
 from charger_control.core.messages.meter_reading import MeterReading
-from charger_control.core.messages.team import MemberAllocation
-from charger_control.core.team import Leader, TeamConfig
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation
+from charger_control.core.team import Leader, Member, TeamConfig
 from charger_control.core.team.grants import Grant
 from charger_control.core.team.ledger import Account
 
@@ -54,6 +54,15 @@ class ReturnsToAll(Leader):
         return super()._line(name, given._replace(returning=total), turn_left)
 
 
+class BelievesAnOldWord(Member):
+    """What it may keep counts as long as the lease, and is all that it has."""
+
+    def hear(self, now: float, heard: TeamAllocation) -> bool:
+        changed = super().hear(now, heard)
+        self._return, self._return_ends = self._allocated + self._trim, self._ends_at
+        return changed
+
+
 class FailsafeOnSomePhases(Account):
     """A silent member's failsafe is reserved where it was last asked for."""
 
@@ -81,5 +90,6 @@ PHASE_MUTATIONS = {
     'learns at once': Mutation(reach=LearnsAtOnce),
     'without the factor': Mutation(leader=WithoutTheFactor),
     'returns to all': Mutation(leader=ReturnsToAll),
+    'believes an old word': Mutation(member=BelievesAnOldWord),
     'failsafe on some phases': Mutation(leader=_with(FailsafeOnSomePhases)),
 }

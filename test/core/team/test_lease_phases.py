@@ -13,8 +13,8 @@ from team_lease_faults import search, search_in_parallel
 from team_lease_phases import PhaseWorld
 from team_phase_mutations import PHASE_MUTATIONS
 
-FOUND_FROM = {'keeps what it learned': 240, 'leaves it to the team': 120, 'returns to all': 1060,
-              'failsafe on some phases': 35, 'without the factor': 20}
+FOUND_FROM = {'keeps what it learned': 240, 'leaves it to the team': 120, 'returns to all': 7_790,
+              'believes an old word': 120, 'failsafe on some phases': 35, 'without the factor': 20}
 """Seeds from which each is found soon."""
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from charger_control.core.team import MemberState, SharingOptions, TeamConfig, allocate
+from charger_control.core.messages.team import MemberAllocation, TeamAllocation, TeamRequest
+from charger_control.core.team import (
+    Member,
+    MemberConfig,
+    MemberState,
+    SharingOptions,
+    TeamConfig,
+    allocate,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -171,3 +179,16 @@ class TestShares:
     def test_one_for_which_there_is_no_room_when_others_come_back_waits(self) -> None:
         shares = allocate(0.0, [self.car('a', 1), self.car('b', 2)], (10.0, 10.0, 10.0))
         assert sorted(s.allocated_amperage for s in shares.values()) == [0.0, 10.0]
+
+
+@pytest.mark.parametrize(('late', 'kept'), [(0.5, 8.0), (2.9, 8.0), (3.1, 0.0), (9.0, 0.0)])
+def test_what_may_be_kept_is_as_old_as_the_request_that_was_answered(late: float, kept: float
+                                                                     ) -> None:
+    """A list that was under way for long is no fresh word: others may have the room since."""
+    member = Member(MemberConfig('depot', 'a'), 0.0)
+    request = member.request(100.0, TeamRequest(phase_map=(1, 2, 3), phases_in_use=1))
+    member.hear(100.0 + late, TeamAllocation('depot', 'a', 1, 1, 10.0, (MemberAllocation(
+        'a', request.sequence, 16.0, phases=1, return_amperage=8.0),)))
+    assert member.in_force(100.0 + late).return_amperage == kept
+    assert member.in_force(100.0 + late).amperage == 16.0
+    assert member.request(103.5, replace(request, phases_in_use=7)).allocated_amperage == 0.0

@@ -92,14 +92,13 @@ class _Room:
         return kept if kept >= minimum - EPSILON else 0.0
 
 
-def grant(now: float, targets: Mapping[str, Share], answerable: Sequence[str],
+def grant(targets: Mapping[str, Share], answerable: Sequence[str],
           accounts: Mapping[str, Account], claims: Mapping[str, Claim],
           budget: Sequence[float], trim_amperage: float, holding: bool,
           short: ShortTime | None = None) -> dict[str, Grant]:
     """What to name: the target, but nothing that is not free beside all reservations.
 
     Args:
-        now: s.
         targets: what each heard member should get in the end.
         answerable: those that can be named now.
         accounts: all configured members.
@@ -126,7 +125,7 @@ def grant(now: float, targets: Mapping[str, Share], answerable: Sequence[str],
     for name in sorted(answerable, key=lambda n: _turn(accounts[n], n)):
         account, request = accounts[name], accounts[name].request
         kept = claims[name].reserved
-        due = max(account.own_due(now), account.failsafe)
+        due = max(account.own_due(), account.failsafe)
         target, reason = targets[name]
         # what is due is its own already; beyond that, all reservations must fit into the budget
         if holding and request is not None:

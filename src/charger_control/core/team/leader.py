@@ -166,8 +166,7 @@ class Leader:
         sequence = election.next_list(now)
         for line in lines:
             self._accounts[line.member].name(now, (election.number, sequence),
-                                             line.allocated_amperage + line.trim_amperage,
-                                             line.return_amperage)
+                                             line.allocated_amperage + line.trim_amperage)
         return Step(allocation=TeamAllocation(self._config.team, self._name, election.number,
                                               sequence, self._times.valid_for, lines))
 
@@ -235,7 +234,7 @@ class Leader:
                         target.allocated_amperage < request.requested_amperage - EPSILON):
                     targets[name] = target._replace(reason=why)
         answerable = [n for n in targets if not self._accounts[n].answered]
-        grants = grant(now, targets, answerable, self._accounts, claims, budget, self._config.trim,
+        grants = grant(targets, answerable, self._accounts, claims, budget, self._config.trim,
                        holding, ShortTime(short, options.phases_back_at_once))
         self._lowering = frozenset(
             n for n, target in targets.items()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from charger_control.core.heard import RecentMaximum
 from charger_control.core.messages.team import TeamRequest
-from charger_control.core.team.types import EPSILON, FRESH, LeaseTimes, phase_indices
+from charger_control.core.team.types import EPSILON, LeaseTimes, phase_indices
 
 ALL = (0, 1, 2)
 MEASURED_OVER = 0.5
@@ -22,16 +22,12 @@ class Naming(NamedTuple):
         until: s, when the member can no longer act on it.
         amperage: A per phase that it grants, trim included.
         phases: indices of the supply phases that it was counted on.
-        returning: A per phase, trim included, that it may keep if it draws on any other.
-        at: s, when the list was sent.
     """
 
     list_id: tuple[int, int]
     until: float
     amperage: float
     phases: tuple[int, ...]
-    returning: float = 0.0
-    at: float = 0.0
 
 
 class Claim(NamedTuple):
@@ -122,16 +118,11 @@ class Account:
         return (f'failsafe_amperage {amperage:g} A (allowed: up to {self._configured_failsafe:g}, '
                 'the failsafe_amperage that the team is configured with; set the same at both)')
 
-    def name(self, now: float, list_id: tuple[int, int], amperage: float,
-             returning: float = 0.0) -> None:
-        """Notes that a list sent now grants ``amperage``, trim included, on ``asked_phases``.
-
-        ``returning``: what it leaves to a vehicle that draws on others too.
-        """
+    def name(self, now: float, list_id: tuple[int, int], amperage: float) -> None:
+        """Notes that a list sent now grants ``amperage``, trim included, on ``asked_phases``."""
         self.answered = True
         until = now + self._times.reservation(self._fall_time)
-        self._namings.append(Naming(list_id, until, amperage, self.asked_phases, returning,
-                                     now))
+        self._namings.append(Naming(list_id, until, amperage, self.asked_phases))
 
     def try_phases(self, tried: bool) -> None:
         """Counts the member on what is certain, or on all that it asks for again."""
@@ -202,16 +193,13 @@ class Account:
             return ALL
         return phase_indices(self.request.tried_phases if self.tried else self.request.phases)
 
-    def own_due(self, now: float) -> float:
-        """What it may take on ``asked_phases`` already, by what was named, A per phase.
+    def own_due(self) -> float:
+        """What was named for all of ``asked_phases`` already, A per phase.
 
-        What was named for fewer phases allows it no more on these than ``returning``, and that only
-        while it is FRESH: others may have been given that room since.
+        What it may keep where it was not counted is not among it: others may have that room since.
         """
         asked = set(self.asked_phases)
-        return max((n.amperage if asked.issubset(n.phases)
-                    else n.returning if now - n.at <= FRESH else 0.0
-                    for n in self._namings), default=0.0)
+        return max((n.amperage for n in self._namings if asked.issubset(n.phases)), default=0.0)
 
     def _count_phases(self) -> None:
         """``phases``: those that the member asks for, and those that it may still act on."""

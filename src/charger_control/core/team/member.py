@@ -85,7 +85,7 @@ class Member:
         self._phases_in_use = ALL
         self._tries = False
         self._return = 0.0
-        self._named_at = -math.inf
+        self._return_ends = -math.inf
         self._turn_ends = NAN
         self._term: Term = (0, '')
         self._accepted_sequence = 0
@@ -149,19 +149,18 @@ class Member:
         self._leader_heard = now
         if line is None:
             return changed
-        self._named_at = now
         sent, asked = self._sent.get(line.request_sequence, (None, ALL))
         before = (self._allocated, self._trim, self._phases_in_use)
         if now >= self._ends_at:
             self._allocated = self._trim = 0.0
         valid_for = min(heard.valid_for, self._config.times.valid_for)  # NaN renews nothing
         ends_at = self._lease_end(now, sent, line.request_sequence, valid_for)
-        if ends_at is not None:
+        if ends_at is not None and sent is not None:
             self._answered = line.request_sequence
             self._ends_at = ends_at
             self._phases_in_use = line.phases or asked
             self._tries = bool(asked & ~self._phases_in_use)
-            self._return = line.return_amperage
+            self._return, self._return_ends = line.return_amperage, sent + FRESH
             self._turn_ends = now + line.turn_left
             self._allocated, self._trim = line.allocated_amperage, line.trim_amperage
             self._reason = line.reason
@@ -183,8 +182,7 @@ class Member:
         if now < self._ends_at:
             return InForce(self._allocated, self._trim, self._ends_at - now, self._reason, False,
                            self._phases_in_use, self._tries,
-                           self._kept(now),
-                           self._turn_ends - now)
+                           self._kept(now), self._turn_ends - now)
         valid_for = self._config.times.valid_for
         if self._ends_at == -math.inf and now - self._started < valid_for:
             return InForce(0.0, 0.0, 0.0, 'the team has not answered yet', True)
@@ -194,7 +192,7 @@ class Member:
 
     def _kept(self, now: float) -> float:
         """What it may keep if it draws on a phase that it is not counted on, A per phase."""
-        return self._return if now - self._named_at <= FRESH else 0.0
+        return self._return if now < self._return_ends else 0.0
 
     def _in_force_on(self, now: float, phases: int) -> float:
         """What the lease allows a vehicle that can draw on ``phases`` (a bit mask), A per phase."""

@@ -12,9 +12,9 @@ from charger_control.core.units import MIN_AMPERAGE, UNKNOWN_PHASES, Phases
 
 Term = tuple[int, str]
 """A term is unique to a leader: its number, then the leader's name."""
-FRESH = 2.0
-"""s for which the leader's word on what may be kept counts: with 2 s until a meter shows a phase
-that came back, and the vehicle's 6 s, it is back under the fuse within 10 s."""
+FRESH = 3.0
+"""s after the request that it answers for which the leader's word on what may be kept counts,
+however late the answer is: with the vehicle's 6 s, it is back under the fuse within 10 s."""
 EPSILON = 1e-9
 """A, differences that are rounding."""
 
