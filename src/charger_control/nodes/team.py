@@ -157,8 +157,7 @@ class Team(BlockNode):
         if heard.value.team != self._config.team:
             return
         before, self._budget = self._budget, heard
-        if before is not None and any(a < b for a, b in zip(
-                heard.value.amperage, before.value.amperage, strict=True)):
+        if before is not None and heard.value.fell(before.value.amperage):
             self._step()
 
     # -- the cycle -------------------------------------------------------------------------------

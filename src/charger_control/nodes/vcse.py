@@ -37,6 +37,9 @@ from charger_control.store.store import Store
 LISTEN = 5.0
 """s after its start in which a reading of the grid meter waits for what the team draws, and the
 budget for the reading: until then the team has the budget of before."""
+NOTABLE = 0.1
+"""A by which a budget must have fallen to be said before its turn (`rate`): the team answers each
+fall with a list and a request, so a slow one would go round a hundred times a second."""
 LOOK = 10.0
 """Hz at which is looked whether a request to the team above is due."""
 
@@ -183,10 +186,8 @@ class Vcse(BlockNode):
 
     # -- the step --------------------------------------------------------------------------------
     def _look(self) -> None:
-        """Steps where a phase has fallen."""
-        before, after = self._budget, self._next()
-        if before is None or any(a < b for a, b in zip(after.amperage, before.amperage,
-                                                       strict=True)):
+        """Steps where a phase has fallen since the last word; by less, at its turn."""
+        if self._budget is None or self._next().fell(self._budget.amperage, NOTABLE):
             self._step()
 
     def _next(self) -> TeamBudget:

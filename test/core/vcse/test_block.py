@@ -236,3 +236,11 @@ def test_the_lowest_wins_on_each_phase_and_says_so() -> None:
 def test_a_bad_configuration_is_refused(fields: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         vcse(**fields)
+
+
+def test_a_fall_is_of_any_phase_and_counts_from_what_was_said_last() -> None:
+    said = (16.0, 16.0, 16.0)
+    assert not TeamBudget('team', (16.0, 15.95, 20.0), 10.0).fell(said, 0.1)
+    assert TeamBudget('team', (16.0, 15.89, 20.0), 10.0).fell(said, 0.1)
+    assert TeamBudget('team', (16.0, 15.999, 20.0), 10.0).fell(said)
+    assert not TeamBudget('team', said, 10.0).fell(said)

@@ -18,6 +18,10 @@ class TeamBudget:
     reason: str = ''
     turn_left: float = NAN
 
+    def fell(self, before: Phases, by: float = 0.0) -> bool:
+        """Whether a phase has fallen below ``before`` by more than ``by`` A."""
+        return any(a < b - by for a, b in zip(self.amperage, before, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Dimming:
